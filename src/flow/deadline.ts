@@ -1,0 +1,31 @@
+/** Every wait has an end. */
+import { Fault } from "../fault/fault.ts";
+
+/**
+ * Runs `work` with a signal that fires when `signal` does or when `ms` milliseconds have passed.
+ * @throws Fault TIMEOUT when the time is up.
+ */
+export async function withDeadline<T>(
+  doing: string,
+  ms: number,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  const timeout = new Fault("TIMEOUT", `${doing}: no answer within ${ms / 1000} s`, {
+    details: { timeoutMs: ms },
+  });
+  const timer = setTimeout(() => controller.abort(timeout), ms);
+  const forward = () => controller.abort(signal.reason);
+  if (signal.aborted) forward();
+  else signal.addEventListener("abort", forward, { once: true });
+  try {
+    return await work(controller.signal);
+  } catch (error) {
+    if (controller.signal.reason === timeout) throw timeout;
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", forward);
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * Where bytes come from. A source is a read-only run of bytes pinned to one version: whoever reads it sees that
+ * version or a SOURCE_CHANGED fault, never a mixture.
+ */
+import type { Extent, Range } from "../bytes/range.ts";
+
+/** How a worker thread opens a source again: plain data, no credentials beyond short-lived signed headers. */
+export type SourceRecipe =
+  | {
+      readonly kind: "file";
+      readonly name: string;
+      readonly path: string;
+      /** Bytes. */
+      readonly size: number;
+      readonly version: string;
+    }
+  | {
+      readonly kind: "http";
+      readonly name: string;
+      /** May be signed: never shown. */
+      readonly url: string;
+      /** Sent with every ranged GET; may hold a token: never shown. */
+      readonly headers: Readonly<Record<string, string>>;
+      readonly size: number;
+      readonly version: string;
+      /** The strong ETag that each reply must carry, when the server gave one. */
+      readonly etag?: string;
+      /** PEM text of further certificate authorities to trust. */
+      readonly ca?: string;
+    };
+
+export interface Source extends AsyncDisposable {
+  /** For people: a path or a URL without secrets. */
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Changes whenever the content may have changed: mtime and size, or an ETag. */
+  readonly version: string;
+
+  /**
+   * Fills the whole of `into` from `position`. May be called many times at once.
+   * @throws Fault IMAGE_TRUNCATED when the range ends past `size`; SOURCE_CHANGED; IO; NETWORK and its kin after
+   * the retries are spent.
+   */
+  read(into: Uint8Array, position: number, signal: AbortSignal): Promise<void>;
+
+  /** Runs known to be holes or data, in order, tiling the range, where the place can tell; absent: all is data. */
+  extents?(range: Range, signal: AbortSignal): AsyncIterable<Extent>;
+
+  /** How another thread opens this source now; asked again for each job, so that signatures stay fresh. */
+  recipe(signal: AbortSignal): Promise<SourceRecipe>;
+
+  /** @throws Fault SOURCE_CHANGED when the content is no longer the pinned version. */
+  check(signal: AbortSignal): Promise<void>;
+}

@@ -1,0 +1,147 @@
+/**
+ * Where objects go. A store signs, it does not carry: it begins an upload, gives out a target per part, and
+ * completes or aborts. The sender in the worker performs the target. Stores run in the main thread and are the only
+ * holders of credentials.
+ */
+import type { Source } from "../source/source.ts";
+
+/** Checksums that a store needs of each part, or of the object as a whole (crc64). */
+export type ChecksumName = "md5" | "crc64xz" | "crc64nvme";
+
+export type Checksums = Readonly<Partial<Record<ChecksumName, string>>>;
+
+export interface StoreLimits {
+  /** Bytes of the smallest part that is not the last. */
+  readonly minPart: number;
+  readonly maxPart: number;
+  /** Parts of one object; numbers may have gaps. */
+  readonly maxParts: number;
+  /** Bytes of the part size that this store likes best. */
+  readonly preferredPart: number;
+  /**
+   * `offsets`: parts are written into one file at their output offset, which for packed layouts depends on the
+   * parts before them. `parts`: each part is an object of its own until completion.
+   */
+  readonly placement: "offsets" | "parts";
+  /** Whether runs of zeros of at least `zeroPart` bytes need not be sent: by hole, reference or copy. */
+  readonly zeros: "free" | "sent";
+  readonly zeroPart: number;
+  /** Which checksums the workers compute for each part. */
+  readonly checksums: readonly ChecksumName[];
+}
+
+export interface PutTargetHttp {
+  readonly kind: "http";
+  readonly method: "PUT" | "POST";
+  /** May be signed: never shown. */
+  readonly url: string;
+  /** May hold a token: never shown. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** How the reply proves that the bytes arrived. */
+  readonly expect: {
+    /** The reply's ETag is the part's MD5 in hex. `unless-encrypted`: not when the reply names a KMS encryption. */
+    readonly etag: "md5" | "unless-encrypted" | "opaque";
+    /** Reply header with the decimal CRC-64/XZ. */
+    readonly crc64Header?: string;
+  };
+  /** Checksum headers to send, where the checksum is known before the first byte. */
+  readonly ca?: string;
+  /** For messages. */
+  readonly name: string;
+}
+
+export interface PutTargetFile {
+  readonly kind: "file";
+  readonly path: string;
+  readonly name: string;
+}
+
+export interface PutTargetDiscard {
+  readonly kind: "discard";
+  readonly name: string;
+}
+
+/** What the sender performs: plain data. */
+export type PutTarget = PutTargetHttp | PutTargetFile | PutTargetDiscard;
+
+/** A part in the plan. */
+export interface PartSlot {
+  /** 1-based, unique in the object, ascending in output order; may have gaps. */
+  readonly number: number;
+}
+
+/** What the store acknowledged for a part. */
+export interface PartReceipt {
+  readonly number: number;
+  /** Bytes. */
+  readonly length: number;
+  /** As the store gave it, without quotes; empty where the store has none. */
+  readonly etag: string;
+  readonly checksums: Checksums;
+  /** Byte offset in the output, known at the latest when completing. */
+  readonly offset?: number;
+  /** The part is a run of zeros that was never sent. */
+  readonly zero?: true;
+}
+
+/** Plain data without secrets that finds an upload again after a crash; goes into the journal. */
+export type UploadToken = Readonly<Record<string, string | number | boolean>>;
+
+/** Where and how the finished object can be seen. */
+export interface Landed {
+  /** For people: URL or path without secrets. */
+  readonly name: string;
+  /** Bytes of the object. */
+  readonly size: number;
+  readonly etag?: string;
+  /** Whole-object checksums that the store itself confirmed. */
+  readonly confirmed: Checksums;
+}
+
+export interface UploadIntent {
+  /** What to do when the object is there already. */
+  readonly existing: "refuse" | "replace";
+  /** Bytes of the whole object, when the plan knows (flat layouts). */
+  readonly size?: number;
+}
+
+export interface Upload {
+  readonly token: UploadToken;
+  /** A fresh target for the part; asked again for each attempt, so that signatures and tokens stay fresh. */
+  target(part: PartSlot & { readonly length?: number }, signal: AbortSignal): Promise<PutTarget>;
+  /** Lands a run of zeros without sending it. Only where `limits.zeros` is `free`. */
+  zeros(
+    part: PartSlot & { readonly length: number; readonly offset: number },
+    signal: AbortSignal,
+  ): Promise<PartReceipt>;
+  /**
+   * The parts that the store truly holds now (all pages). After a restart a journaled receipt counts only when it
+   * is found here with the same length and ETag.
+   */
+  held(
+    signal: AbortSignal,
+  ): AsyncIterable<{ readonly number: number; readonly length: number; readonly etag: string }>;
+  /**
+   * Publishes the object under its final name; checks size and whole-object checksum as the store reports them.
+   * `parts` in output order. May be called again after a lost reply.
+   * `checksums` are those of the whole object.
+   */
+  complete(parts: readonly PartReceipt[], checksums: Checksums, signal: AbortSignal): Promise<Landed>;
+  /** Removes every part and trace. May be called at any time before `complete` returned, and again. */
+  abort(signal: AbortSignal): Promise<void>;
+  /** A credential was refused in a worker: get a new one, once for however many callers. */
+  refresh(signal: AbortSignal): Promise<void>;
+}
+
+/** One place for one object: a store bound to a destination URL. */
+export interface Destination extends AsyncDisposable {
+  /** For people and for the journal's identity: URL or path without secrets. */
+  readonly name: string;
+  readonly limits: StoreLimits;
+  /** @throws Fault ALREADY_EXISTS when the object is there and `existing` is `refuse`; CREDENTIALS; NOT_FOUND. */
+  begin(intent: UploadIntent, signal: AbortSignal): Promise<Upload>;
+  /** @throws Fault NOT_FOUND when the store no longer knows the upload. */
+  resume(token: UploadToken, intent: UploadIntent, signal: AbortSignal): Promise<Upload>;
+  /** The landed object as a source, for verification. */
+  source(signal: AbortSignal): Promise<Source>;
+}
