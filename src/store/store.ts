@@ -26,6 +26,11 @@ export interface StoreLimits {
   /** Whether runs of zeros of at least `zeroPart` bytes need not be sent: by hole, reference or copy. */
   readonly zeros: "free" | "sent";
   readonly zeroPart: number;
+  /**
+   * `listed` (the default): after a restart a journaled receipt counts only when `Upload.held` shows its part.
+   * `lasting`: what was acknowledged is there for good, and the journal is believed.
+   */
+  readonly receipts?: "listed" | "lasting";
   /** Which checksums the workers compute for each part. */
   readonly checksums: readonly ChecksumName[];
 }

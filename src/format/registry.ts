@@ -1,0 +1,21 @@
+/** Every format, in the order in which content is held against them. One more format is one line here. */
+import { Fault } from "../fault/fault.ts";
+import type { Format, FormatName } from "./format.ts";
+import { raw } from "./raw/raw.ts";
+
+// raw is last: anything is a raw image that carries no other format's mark.
+export const FORMATS: readonly Format[] = [raw];
+
+export function formatNamed(name: FormatName): Format {
+  const format = FORMATS.find((candidate) => candidate.name === name);
+  if (format === undefined) throw new Fault("INTERNAL", `no format is named ${name}`);
+  return format;
+}
+
+/** @throws Fault USAGE when no format has that name. */
+export function formatByUserName(name: string): Format {
+  const format = FORMATS.find((candidate) => candidate.name === name);
+  if (format !== undefined) return format;
+  const known = FORMATS.map((candidate) => candidate.name).join(", ");
+  throw new Fault("USAGE", `"${name}" is not a format diskferry knows; the formats are ${known}`);
+}

@@ -1,0 +1,105 @@
+/** Plans for packed layouts: the guest is cut into segments of whole units; long runs of zeros are left out. */
+import { type Extent, endOf } from "../bytes/range.ts";
+import { alignUp, GiB, TiB } from "../bytes/units.ts";
+import { Fault } from "../fault/fault.ts";
+import type { UpperBound } from "../format/format.ts";
+import { runs } from "./runs.ts";
+import type { Slot } from "./slot.ts";
+
+export interface PackedRules {
+  /** Guest bytes. */
+  readonly size: number;
+  /** Every border is a multiple of this: source unit, target unit and the digest's block. A power of two. */
+  readonly alignment: number;
+  /** Guest bytes that may hold data, per segment at most: the lane's buffer must hold them stored plain. */
+  readonly segment: number;
+  /** Slots at most; the head is not counted. */
+  readonly maxSlots: number;
+  /** Guest bytes of the target's unit, and most bytes it takes when stored. */
+  readonly unit: number;
+  readonly maxStored: number;
+  /** Guest bytes covered by one metadata table of the target. */
+  readonly tableSpan: number;
+  /** Fewest stored bytes of a part: a segment with less data reaches into the zeros behind it, to be filled up. */
+  readonly atLeast: number;
+  /** Number of the first slot. */
+  readonly firstNumber: number;
+}
+
+export interface PackedPlan {
+  readonly slots: readonly Slot[];
+  readonly upper: UpperBound;
+}
+
+/** A segment's unit table has an entry per unit, also for zeros: this bounds its length. */
+const MAX_UNITS = 64 * 1024;
+
+/**
+ * Gathers data into segments of at most `segment` bytes; a segment may span zeros.
+ * @throws Fault LIMIT_EXCEEDED when there would be more than `maxSlots` segments.
+ */
+export async function planPacked(extents: AsyncIterable<Extent>, rules: PackedRules): Promise<PackedPlan> {
+  const { alignment, segment, unit, size } = rules;
+  // Wide enough that a segment filled up to `atLeast` never reaches the next one.
+  const span = Math.max(segment, 2 * rules.atLeast, Math.min(unit * MAX_UNITS, 4 * GiB));
+  const slots: Slot[] = [];
+  const tables = tableCounter(rules.tableSpan);
+  let units = 0;
+  let open: { offset: number; end: number; data: number } | undefined;
+
+  const close = (): void => {
+    if (open === undefined) return;
+    if (slots.length === rules.maxSlots) {
+      throw new Fault(
+        "LIMIT_EXCEEDED",
+        `the disk needs more than ${rules.maxSlots} parts with segments of ${segment} bytes; use a larger --segment-size`,
+      );
+    }
+    const filled = open.offset + alignUp(rules.atLeast, alignment);
+    const end = open.data < rules.atLeast ? Math.min(size, Math.max(open.end, filled)) : open.end;
+    slots.push({
+      number: rules.firstNumber + slots.length,
+      kind: "data",
+      range: { offset: open.offset, length: end - open.offset },
+      data: open.data,
+    });
+    open = undefined;
+  };
+
+  for await (const run of runs(extents, { alignment, minZeros: alignment, minData: 0, size })) {
+    if (run.kind === "zero") continue;
+    tables.add(run.offset, endOf(run));
+    units += Math.ceil(run.length / unit);
+    for (let offset = run.offset; offset < endOf(run); ) {
+      if (open !== undefined && (open.data >= segment || offset - open.offset >= span)) close();
+      open ??= { offset, end: offset, data: 0 };
+      const take = Math.min(endOf(run) - offset, segment - open.data, open.offset + span - offset);
+      open.data += take;
+      offset += take;
+      open.end = offset;
+    }
+  }
+  close();
+  // Each segment is padded to the layout's alignment, which is at most maxStored.
+  return { slots, upper: { tables: tables.count, bytes: (units + slots.length) * rules.maxStored } };
+}
+
+/** Counts the distinct tables that ascending ranges touch. */
+function tableCounter(span: number): { add(start: number, end: number): void; readonly count: number } {
+  let count = 0;
+  let last = -1;
+  return {
+    add(start, end) {
+      const from = Math.max(last + 1, Math.floor(start / span));
+      const to = Math.floor((end - 1) / span);
+      count += Math.max(0, to - from + 1);
+      last = Math.max(last, to);
+    },
+    get count() {
+      return count;
+    },
+  };
+}
+
+/** Disks beyond this are refused: offsets stay far inside the exact integers. */
+export const MAX_DISK = 64 * 1024 * TiB;

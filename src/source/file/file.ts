@@ -1,0 +1,136 @@
+/** A file or block device on this host. */
+import { type BigIntStats, close, fstat, open, read } from "node:fs";
+import { readFile, realpath } from "node:fs/promises";
+import { basename, resolve } from "node:path";
+import { promisify } from "node:util";
+import type { Extent, Range } from "../../bytes/range.ts";
+import { endOf, mergeExtents } from "../../bytes/range.ts";
+import { SECTOR } from "../../bytes/units.ts";
+import { Fault } from "../../fault/fault.ts";
+import { seekData, seekHole } from "../../native/libc.ts";
+import type { Source, SourceRecipe } from "../source.ts";
+
+const openFd = promisify(open);
+const closeFd = promisify(close);
+const statFd = (fd: number): Promise<BigIntStats> =>
+  new Promise((done, fail) =>
+    fstat(fd, { bigint: true }, (error, stats) => (error ? fail(error) : done(stats))),
+  );
+
+/**
+ * Opens a regular file or a block device for reading, pinned to its present size and modification time.
+ * @throws Fault NOT_FOUND, PERMISSION, USAGE (a directory, a pipe), SOURCE_CHANGED when it is not `expected`.
+ */
+export async function openFile(path: string, expected?: { readonly version: string }): Promise<Source> {
+  const absolute = resolve(path);
+  const fd = await openFd(absolute, "r").catch((error: unknown) => {
+    throw Fault.from(error, path);
+  });
+  try {
+    const { size, version } = await identify(fd, absolute, path);
+    if (expected !== undefined && expected.version !== version) throw changed(path);
+    return fileSource(fd, absolute, path, size, version);
+  } catch (error) {
+    await closeFd(fd);
+    throw Fault.from(error, path);
+  }
+}
+
+function fileSource(fd: number, absolute: string, name: string, size: number, version: string): Source {
+  return {
+    name,
+    size,
+    version,
+    async read(into, position) {
+      if (position < 0 || position + into.length > size) {
+        throw new Fault(
+          "IMAGE_TRUNCATED",
+          `${name}: ends at ${size}, but ${into.length} bytes are needed at ${position}`,
+          {
+            details: { position, length: into.length, size },
+          },
+        );
+      }
+      for (let done = 0; done < into.length; ) {
+        const count = await readSome(fd, into, done, position + done, name);
+        if (count === 0) throw changed(name);
+        done += count;
+      }
+    },
+    extents: (range) => mergeExtents(holes(fd, range)),
+    async recipe(): Promise<SourceRecipe> {
+      return { kind: "file", name, path: absolute, size, version };
+    },
+    async check() {
+      const now = await identify(fd, absolute, name).catch(() => undefined);
+      if (now?.version !== version) throw changed(name);
+    },
+    async [Symbol.asyncDispose]() {
+      await closeFd(fd);
+    },
+  };
+}
+
+function readSome(
+  fd: number,
+  into: Uint8Array,
+  offset: number,
+  position: number,
+  name: string,
+): Promise<number> {
+  return new Promise((done, fail) => {
+    read(fd, into, offset, into.length - offset, position, (error, count) => {
+      if (error) fail(Fault.from(error, `${name}: reading at ${position}`));
+      else done(count);
+    });
+  });
+}
+
+function* holes(fd: number, range: Range): Generator<Extent> {
+  const end = endOf(range);
+  for (let at = range.offset; at < end; ) {
+    const data = seekData(fd, at);
+    if (data === undefined) {
+      // The system cannot tell holes from data.
+      yield { kind: "data", offset: at, length: end - at };
+      return;
+    }
+    const start = data === "none" ? end : Math.min(data, end);
+    yield { kind: "zero", offset: at, length: start - at };
+    if (start === end) return;
+    const found = seekHole(fd, start);
+    const hole = typeof found === "number" ? Math.min(found, end) : end;
+    yield { kind: "data", offset: start, length: hole - start };
+    at = hole;
+  }
+}
+
+async function identify(
+  fd: number,
+  absolute: string,
+  name: string,
+): Promise<{ size: number; version: string }> {
+  const stats = await statFd(fd);
+  if (stats.isBlockDevice()) {
+    const device = basename(await realpath(absolute));
+    const sectors = Number((await readFile(`/sys/class/block/${device}/size`, "utf8")).trim());
+    const size = sectors * SECTOR;
+    // A device has no modification time that means anything: whoever exports it must keep it still.
+    return { size, version: `device-${stats.rdev}-${size}` };
+  }
+  if (!stats.isFile()) {
+    const kind = stats.isDirectory() ? "a directory" : "neither a file nor a block device";
+    throw new Fault(
+      "USAGE",
+      `${name}: is ${kind}; name an image file or a block device, or - for standard input`,
+    );
+  }
+  return {
+    size: Number(stats.size),
+    version: `file-${stats.dev}-${stats.ino}-${stats.mtimeNs}-${stats.size}`,
+  };
+}
+
+function changed(name: string): Fault {
+  return new Fault("SOURCE_CHANGED", `${name}: changed while it was read; stop its writers and start again`);
+}

@@ -1,0 +1,182 @@
+/** Anything behind HTTP that serves byte ranges: plain URLs and the objects of every store. */
+import { Fault } from "../../fault/fault.ts";
+import { DEFAULT_RETRY, withRetry } from "../../flow/retry.ts";
+import { discardBody, type HttpReply, http, statusFault } from "../../net/http.ts";
+import type { Source, SourceRecipe } from "../source.ts";
+
+/** An object behind HTTP, and how to ask for it. */
+export interface HttpOrigin {
+  /** For people: without secrets. */
+  readonly name: string;
+  readonly size: number;
+  readonly version: string;
+  /** Strong ETag, with its quotes as the server wrote them; sent as If-Match. */
+  readonly etag?: string;
+  readonly ca?: string;
+  /** A URL and headers that are good now. */
+  sign(signal: AbortSignal): Promise<{ url: string; headers: Record<string, string> }>;
+  /** Gets a new credential after a 401. */
+  refresh?(signal: AbortSignal): Promise<void>;
+}
+
+export function httpSource(origin: HttpOrigin): Source {
+  const { name, size, version, etag, ca } = origin;
+  return {
+    name,
+    size,
+    version,
+    async read(into, position, signal) {
+      if (position < 0 || position + into.length > size) {
+        throw new Fault(
+          "IMAGE_TRUNCATED",
+          `${name}: ends at ${size}, but ${into.length} bytes are needed at ${position}`,
+        );
+      }
+      if (into.length === 0) return;
+      await withRetry(
+        name,
+        DEFAULT_RETRY,
+        async () => {
+          try {
+            await readRange(origin, into, position, signal);
+          } catch (error) {
+            if (error instanceof Fault && error.code === "CREDENTIALS_EXPIRED") {
+              if (origin.refresh === undefined)
+                throw new Fault("CREDENTIALS", error.message, { cause: error });
+              await origin.refresh(signal);
+            }
+            throw error;
+          }
+        },
+        signal,
+      );
+    },
+    async recipe(signal): Promise<SourceRecipe> {
+      const { url, headers } = await origin.sign(signal);
+      return {
+        kind: "http",
+        name,
+        url,
+        headers,
+        size,
+        version,
+        ...(etag === undefined ? {} : { etag }),
+        ...(ca === undefined ? {} : { ca }),
+      };
+    },
+    async check(signal) {
+      // Every ranged reply is held against the pinned ETag and length, so one byte is enough to ask for.
+      if (size > 0) await this.read(new Uint8Array(1), 0, signal);
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+async function readRange(
+  origin: HttpOrigin,
+  into: Uint8Array,
+  position: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const { name, size, etag, ca } = origin;
+  const { url, headers } = await origin.sign(signal);
+  const last = position + into.length - 1;
+  const reply = await http(
+    {
+      method: "GET",
+      url,
+      name,
+      headers: {
+        ...headers,
+        range: `bytes=${position}-${last}`,
+        ...(etag === undefined ? {} : { "if-match": etag }),
+      },
+      ...(ca === undefined ? {} : { ca }),
+    },
+    signal,
+  );
+  if (reply.status !== 206 && !(reply.status === 200 && position === 0 && into.length === size)) {
+    await discardBody(reply);
+    if (reply.status === 412 || reply.status === 416) throw changed(name);
+    if (reply.status === 200) {
+      throw new Fault("STORE_PROTOCOL", `${name}: the server does not serve byte ranges`);
+    }
+    throw statusFault(reply.status, reply.headers, name);
+  }
+  const total = /\/(\d+)$/.exec(reply.headers["content-range"] ?? "")?.[1];
+  const nowEtag = reply.headers["etag"];
+  if (
+    (total !== undefined && Number(total) !== size) ||
+    (etag !== undefined && nowEtag !== undefined && nowEtag !== etag)
+  ) {
+    reply.body.destroy();
+    throw changed(name);
+  }
+  await fill(reply, into, position, name);
+}
+
+async function fill(reply: HttpReply, into: Uint8Array, position: number, name: string): Promise<void> {
+  let done = 0;
+  try {
+    for await (const chunk of reply.body as AsyncIterable<Uint8Array>) {
+      if (done + chunk.length > into.length) {
+        throw new Fault("STORE_PROTOCOL", `${name}: more bytes than asked for at ${position}`);
+      }
+      into.set(chunk, done);
+      done += chunk.length;
+    }
+  } catch (error) {
+    const fault = Fault.from(error, `${name}: reading at ${position}`);
+    throw fault.code === "INTERNAL" ? new Fault("NETWORK", fault.message, { cause: error }) : fault;
+  }
+  if (done < into.length) {
+    throw new Fault(
+      "NETWORK",
+      `${name}: the reply for ${into.length} bytes at ${position} ended after ${done}`,
+    );
+  }
+}
+
+/**
+ * Opens an http(s) URL, pinned to its ETag, or to its modification time and size where it has none.
+ * @throws Fault NOT_FOUND, PERMISSION, STORE_PROTOCOL (no byte ranges), NETWORK, TIMEOUT.
+ */
+export async function openHttp(url: string, signal: AbortSignal): Promise<Source> {
+  const name = withoutSecrets(url);
+  const reply = await withRetry(
+    name,
+    DEFAULT_RETRY,
+    async () => {
+      const answer = await http({ method: "GET", url, name, headers: { range: "bytes=0-0" } }, signal);
+      await discardBody(answer);
+      if (answer.status >= 400 && answer.status !== 416)
+        throw statusFault(answer.status, answer.headers, name);
+      return answer;
+    },
+    signal,
+  );
+  const headers = reply.headers;
+  const total =
+    /\/(\d+)$/.exec(headers["content-range"] ?? "")?.[1] ?? (reply.status === 416 ? "0" : undefined);
+  if (total === undefined)
+    throw new Fault("STORE_PROTOCOL", `${name}: the server does not serve byte ranges`);
+  const etag = headers["etag"]?.startsWith("W/") === false ? headers["etag"] : undefined;
+  const version = `http-${etag ?? headers["last-modified"] ?? "unpinned"}-${total}`;
+  return httpSource({
+    name,
+    size: Number(total),
+    version,
+    ...(etag === undefined ? {} : { etag }),
+    sign: async () => ({ url, headers: {} }),
+  });
+}
+
+/** The URL without user, password, query and fragment: these may hold signatures. */
+function withoutSecrets(url: string): string {
+  const parsed = new URL(url);
+  return `${parsed.protocol}//${parsed.host}${parsed.pathname}`;
+}
+
+function changed(name: string): Fault {
+  return new Fault("SOURCE_CHANGED", `${name}: changed while it was read; start again`);
+}

@@ -1,0 +1,28 @@
+/** Opens a source in another thread, from plain data. */
+import { Fault } from "../fault/fault.ts";
+import { openFile } from "./file/file.ts";
+import { httpSource } from "./http/http.ts";
+import type { Source, SourceRecipe } from "./source.ts";
+
+/** @throws Fault SOURCE_CHANGED when the place no longer holds the recipe's version. */
+export async function openRecipe(recipe: SourceRecipe): Promise<Source> {
+  switch (recipe.kind) {
+    case "file":
+      return openFile(recipe.path, recipe);
+    case "http": {
+      const { url, headers, name, size, version, etag, ca } = recipe;
+      return httpSource({
+        name,
+        size,
+        version,
+        ...(etag === undefined ? {} : { etag }),
+        ...(ca === undefined ? {} : { ca }),
+        sign: async () => ({ url, headers }),
+        // Only the main thread holds credentials: it gives out a fresh recipe with the next attempt.
+        refresh: async () => {
+          throw new Fault("CREDENTIALS_EXPIRED", `${name}: the signature for reading has expired`);
+        },
+      });
+    }
+  }
+}

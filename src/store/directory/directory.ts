@@ -1,0 +1,137 @@
+/** A directory on this host: a sparse file, written beside its final name and renamed when it is complete. */
+import { type FileHandle, link, open, readFile, rename, rm, stat, truncate } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { GiB, KiB, MiB } from "../../bytes/units.ts";
+import { Fault } from "../../fault/fault.ts";
+import { openFile } from "../../source/file/file.ts";
+import type { Destination, Landed, Upload, UploadIntent, UploadToken } from "../store.ts";
+
+/** Names the half-written file until it is renamed. */
+const SUFFIX = ".diskferry-part";
+
+export async function openDirectory(path: string): Promise<Destination> {
+  const final = resolve(path);
+  const partial = join(dirname(final), `.${basename(final)}${SUFFIX}`);
+  const boot = await bootId();
+  return {
+    name: path,
+    limits: {
+      minPart: 1,
+      maxPart: 1024 * GiB,
+      maxParts: 1_000_000,
+      preferredPart: 64 * MiB,
+      placement: "offsets",
+      zeros: "free",
+      zeroPart: 64 * KiB,
+      receipts: "lasting",
+      checksums: [],
+    },
+    async begin(intent) {
+      await refuseExisting(final, path, intent);
+      await makePartial(partial, path);
+      return fileUpload(final, partial, path, intent, { boot });
+    },
+    async resume(token, intent) {
+      await refuseExisting(final, path, intent);
+      // After a power loss the page cache is gone, and with it what the journal believes to be written.
+      if (token["boot"] !== boot) throw new Fault("NOT_FOUND", `${path}: the host was restarted since`);
+      await stat(partial).catch((error: unknown) => {
+        throw Fault.from(error, partial);
+      });
+      return fileUpload(final, partial, path, intent, token);
+    },
+    source: async () => openFile(final),
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+function fileUpload(
+  final: string,
+  partial: string,
+  name: string,
+  intent: UploadIntent,
+  token: UploadToken,
+): Upload {
+  return {
+    token,
+    target: async () => ({ kind: "file", path: partial, name }),
+    zeros: async ({ number, length, offset }) => ({
+      number,
+      length,
+      offset,
+      etag: "",
+      checksums: {},
+      zero: true,
+    }),
+    async *held() {},
+    async complete(parts): Promise<Landed> {
+      const size = parts.reduce((end, part) => Math.max(end, (part.offset ?? 0) + part.length), 0);
+      try {
+        await truncate(partial, size);
+        await syncPath(partial);
+        await publish(partial, final, name, intent);
+        await syncPath(dirname(final));
+      } catch (error) {
+        throw Fault.from(error, name);
+      }
+      return { name, size, confirmed: {} };
+    },
+    abort: async () => rm(partial, { force: true }),
+    refresh: async () => {},
+  };
+}
+
+async function makePartial(partial: string, name: string): Promise<void> {
+  let file: FileHandle | undefined;
+  try {
+    file = await open(partial, "w", 0o644);
+  } catch (error) {
+    const fault = Fault.from(error, name);
+    if (fault.code !== "NOT_FOUND") throw fault;
+    throw new Fault("NOT_FOUND", `${name}: the directory ${dirname(partial)} does not exist`, {
+      cause: error,
+    });
+  } finally {
+    await file?.close();
+  }
+}
+
+async function refuseExisting(final: string, name: string, intent: UploadIntent): Promise<void> {
+  const existing = await stat(final).catch(() => undefined);
+  if (existing === undefined) return;
+  if (!existing.isFile()) throw new Fault("USAGE", `${name}: exists and is not a regular file`);
+  if (intent.existing === "refuse") throw alreadyExists(name);
+}
+
+/** `link` fails where the name is taken, also when another process took it a moment ago; `rename` would replace. */
+async function publish(partial: string, final: string, name: string, intent: UploadIntent): Promise<void> {
+  if (intent.existing === "replace") return rename(partial, final);
+  await link(partial, final).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "EEXIST") throw alreadyExists(name);
+    // File systems without hard links.
+    if (error.code === "EPERM" || error.code === "ENOTSUP" || error.code === "EOPNOTSUPP")
+      return rename(partial, final);
+    throw error;
+  });
+  await rm(partial, { force: true });
+}
+
+function alreadyExists(name: string): Fault {
+  return new Fault(
+    "ALREADY_EXISTS",
+    `${name}: exists already; choose another name, or replace it with --overwrite`,
+  );
+}
+
+async function syncPath(path: string): Promise<void> {
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function bootId(): Promise<string> {
+  return (await readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => "unknown")).trim();
+}

@@ -1,0 +1,83 @@
+/** A segment job and its receipt: plain data, so that any thread can do it, any number of times. */
+import type { Range } from "../bytes/range.ts";
+import type { FaultWire } from "../fault/fault.ts";
+import type { Encoding, Piece } from "../format/format.ts";
+import type { SourceRecipe } from "../source/source.ts";
+import type { ChecksumName, Checksums, PutTarget } from "../store/store.ts";
+
+export interface SegmentJob {
+  /** Part number. */
+  readonly number: number;
+  /** Guest bytes; a multiple of the guest digest's block except at the end of the disk. */
+  readonly range: Range;
+  /** Tile `range`. */
+  readonly pieces: readonly Piece[];
+  readonly sources: readonly SourceRecipe[];
+  /** Guest bytes decoded at a time; no coded unit straddles a multiple of it. */
+  readonly chunk: number;
+  /** The last 32 KiB decoded before `range`, for chained streams. */
+  readonly window?: Uint8Array;
+  readonly shape: FlatShape | PackedShape;
+  readonly target: PutTarget | HeldTarget;
+  readonly checksums: readonly ChecksumName[];
+  /** Memory of `Shared`. */
+  readonly shared: SharedArrayBuffer;
+}
+
+/** Output offset = guest offset. */
+export interface FlatShape {
+  readonly kind: "flat";
+  /** Follows the guest bytes of the last slot: zeros to the new virtual size, then a footer. */
+  readonly padding: number;
+  readonly tail: Uint8Array;
+  /** `skip`: a segment that turns out to be all zeros is not sent, and its receipt says so. */
+  readonly zeros: "skip" | "send";
+}
+
+export interface PackedShape {
+  readonly kind: "packed";
+  readonly encoding: Encoding;
+  readonly alignment: number;
+  /** Fewest bytes of the segment, reached by storing units plain, then by storing zeros; 0: no bound. */
+  readonly atLeast: number;
+  /** What becomes of a segment in which nothing had to be stored. */
+  readonly empty: "left out" | "filled";
+  /** Index in the offset chain, for targets that are files. */
+  readonly segment: number;
+}
+
+/** The bytes come back with the receipt instead of being sent. */
+export interface HeldTarget {
+  readonly kind: "hold";
+}
+
+export interface SegmentReceipt {
+  readonly number: number;
+  /** Output bytes; 0 when nothing had to be stored. */
+  readonly length: number;
+  readonly etag: string;
+  readonly checksums: Checksums;
+  /** Contribution to the guest digest, in hex. */
+  readonly guest: string;
+  /** All of the segment's guest bytes are zero and nothing was sent. */
+  readonly zero?: true;
+  /** Unit table of a packed segment. */
+  readonly units?: Uint32Array;
+  /** Output offset, where the segment was written into a file. */
+  readonly offset?: number;
+  readonly held?: Uint8Array;
+  /** The last 32 KiB decoded, for the next job of a chained stream. */
+  readonly window?: Uint8Array;
+}
+
+export type SegmentOutcome =
+  | { readonly ok: true; readonly receipt: SegmentReceipt }
+  | { readonly ok: false; readonly fault: FaultWire };
+
+/** Runs segment jobs somewhere: a pool of threads, or this thread. */
+export interface Producer {
+  /** Jobs that may run at once; more gain nothing. */
+  readonly lanes: number;
+  /** @throws Fault what went wrong; CANCELED when the job's `Shared` was stopped. */
+  produce(job: SegmentJob, signal: AbortSignal): Promise<SegmentReceipt>;
+}

@@ -1,0 +1,256 @@
+/**
+ * The journal of one transfer: which upload it fills and which segments it has landed. Lines of JSON, only ever
+ * appended; a line cut short by a crash is the last one and does not count.
+ */
+import { createHash } from "node:crypto";
+import { type FileHandle, mkdir, open, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { deflateRawSync, inflateRawSync } from "node:zlib";
+import { Fault } from "../fault/fault.ts";
+import type { Checksums, UploadToken } from "../store/store.ts";
+import type { SegmentReceipt } from "./job.ts";
+
+/** What the journal keeps of a segment. */
+export interface JournaledSegment {
+  readonly number: number;
+  readonly length: number;
+  readonly etag: string;
+  readonly checksums: Checksums;
+  /** Contribution to the guest digest, in hex. */
+  readonly guest: string;
+  readonly zero?: true;
+  readonly offset?: number;
+}
+
+/** An earlier run that can be gone on with. */
+export interface Unfinished {
+  /** Digest of source version, destination, options and plan: all must be the same to go on. */
+  readonly identity: string;
+  readonly token: UploadToken;
+  readonly segments: readonly JournaledSegment[];
+}
+
+export interface Journal extends AsyncDisposable {
+  /** What the journal held when it was opened. */
+  readonly unfinished: Unfinished | undefined;
+  /** Forgets all and begins anew. */
+  begin(identity: string, token: UploadToken): Promise<void>;
+  append(receipt: SegmentReceipt): Promise<void>;
+  /** The unit table of a landed segment. */
+  units(number: number): Promise<Uint32Array>;
+  /** The transfer is over: nothing to resume. */
+  remove(): Promise<void>;
+}
+
+type Line =
+  | { readonly event: "begin"; readonly version: 1; readonly identity: string; readonly token: UploadToken }
+  | { readonly event: "segment"; readonly receipt: JournaledSegment; readonly units?: string };
+
+/** Where a line with a unit table stands in the file. */
+interface Place {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/**
+ * Opens the journal of a destination, made when absent, and locks it against other processes.
+ * @throws Fault USAGE when another process is at this destination now.
+ */
+export async function openJournal(directory: string, destination: string): Promise<Journal> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const key = createHash("sha256").update(destination).digest("hex").slice(0, 32);
+  const path = join(directory, `${key}.journal`);
+  const unlock = await lock(`${path}.lock`, destination);
+  try {
+    const { unfinished, places, end } = await load(path);
+    const file = await open(path, "a+", 0o600);
+    // A line cut short by a crash is dropped, so that the next one starts on a line of its own.
+    if (end !== undefined) await file.truncate(end);
+    return fileJournal(path, file, unfinished, places, end ?? 0, unlock);
+  } catch (error) {
+    await unlock();
+    throw Fault.from(error, path);
+  }
+}
+
+function fileJournal(
+  path: string,
+  file: FileHandle,
+  unfinished: Unfinished | undefined,
+  places: Map<number, Place>,
+  start: number,
+  unlock: () => Promise<void>,
+): Journal {
+  let end = start;
+  let tail: Promise<unknown> = Promise.resolve();
+  const write = (line: Line, number: number | undefined): Promise<void> => {
+    const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
+    const offset = end;
+    end += bytes.length;
+    if (number !== undefined) places.set(number, { offset, length: bytes.length });
+    const written = tail.then(() => file.appendFile(bytes));
+    tail = written.catch(() => {});
+    return written.catch((error: unknown) => {
+      throw Fault.from(error, path);
+    });
+  };
+  return {
+    unfinished,
+    async begin(identity, token) {
+      await tail;
+      await file.truncate(0);
+      end = 0;
+      places.clear();
+      await write({ event: "begin", version: 1, identity, token }, undefined);
+      await file.datasync();
+    },
+    append(receipt) {
+      const { units } = receipt;
+      return write(
+        {
+          event: "segment",
+          receipt: kept(receipt),
+          ...(units === undefined ? {} : { units: packUnits(units) }),
+        },
+        units === undefined ? undefined : receipt.number,
+      );
+    },
+    async units(number) {
+      const place = places.get(number);
+      if (place === undefined) throw new Fault("INTERNAL", `${path}: has no unit table of part ${number}`);
+      const bytes = Buffer.alloc(place.length);
+      await file.read(bytes, 0, place.length, place.offset);
+      const line = JSON.parse(bytes.toString()) as { units: string };
+      return unpackUnits(line.units);
+    },
+    async remove() {
+      await tail;
+      await rm(path, { force: true });
+    },
+    async [Symbol.asyncDispose]() {
+      await tail;
+      await file.close();
+      await unlock();
+    },
+  };
+}
+
+/** A journal that outlives nothing: for destinations that keep nothing. */
+export function memoryJournal(): Journal {
+  const units = new Map<number, string>();
+  return {
+    unfinished: undefined,
+    async begin() {
+      units.clear();
+    },
+    async append(receipt) {
+      if (receipt.units !== undefined) units.set(receipt.number, packUnits(receipt.units));
+    },
+    units: async (number) => unpackUnits(units.get(number) ?? ""),
+    remove: async () => {},
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+function kept(receipt: SegmentReceipt): JournaledSegment {
+  const { number, length, etag, checksums, guest, zero, offset } = receipt;
+  return {
+    number,
+    length,
+    etag,
+    checksums,
+    guest,
+    ...(zero === undefined ? {} : { zero }),
+    ...(offset === undefined ? {} : { offset }),
+  };
+}
+
+async function load(
+  path: string,
+): Promise<{ unfinished: Unfinished | undefined; places: Map<number, Place>; end: number | undefined }> {
+  const places = new Map<number, Place>();
+  const text = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
+  if (text === undefined) return { unfinished: undefined, places, end: undefined };
+  let begun: { identity: string; token: UploadToken } | undefined;
+  const segments = new Map<number, JournaledSegment>();
+  let offset = 0;
+  for (;;) {
+    const stop = text.indexOf(0x0a, offset);
+    if (stop === -1) break;
+    let line: Line;
+    try {
+      line = JSON.parse(text.toString("utf8", offset, stop)) as Line;
+    } catch {
+      break;
+    }
+    if (line.event === "begin") begun = { identity: line.identity, token: line.token };
+    else {
+      segments.set(line.receipt.number, line.receipt);
+      if (line.units !== undefined) places.set(line.receipt.number, { offset, length: stop + 1 - offset });
+    }
+    offset = stop + 1;
+  }
+  const unfinished = begun === undefined ? undefined : { ...begun, segments: [...segments.values()] };
+  return { unfinished, places, end: offset };
+}
+
+/** Unit tables are mostly zeros or alike: deflated they take a byte or two an entry. */
+function packUnits(units: Uint32Array): string {
+  return deflateRawSync(new Uint8Array(units.buffer, units.byteOffset, units.byteLength), {
+    level: 1,
+  }).toString("base64");
+}
+
+function unpackUnits(text: string): Uint32Array {
+  const bytes = inflateRawSync(Buffer.from(text, "base64"));
+  return new Uint32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+}
+
+/** A lock file that names its owner; the lock of a process that is gone is taken over. */
+async function lock(path: string, destination: string): Promise<() => Promise<void>> {
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    try {
+      const file = await open(path, "wx", 0o600);
+      await file.writeFile(JSON.stringify(await identify(process.pid)));
+      await file.close();
+      return () => rm(path, { force: true });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw Fault.from(error, path);
+    }
+    const text = await readFile(path, "utf8").catch(() => "");
+    const owner = parseOwner(text);
+    const now = owner === undefined ? undefined : await identify(owner.pid);
+    if (now?.started !== undefined && now.started === owner?.started) {
+      throw new Fault(
+        "USAGE",
+        `${destination}: process ${owner.pid} is transferring to it now; wait for it, or end it`,
+      );
+    }
+    await rm(path, { force: true });
+  }
+  throw new Fault("USAGE", `${destination}: another process took the journal's lock; try again`);
+}
+
+interface Owner {
+  readonly pid: number;
+  /** Start time in clock ticks since boot: tells a process from a later one with the same number. */
+  readonly started: string | undefined;
+}
+
+async function identify(pid: number): Promise<Owner> {
+  const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
+  return { pid, started: text?.slice(text.lastIndexOf(")") + 2).split(" ")[19] };
+}
+
+function parseOwner(text: string): Owner | undefined {
+  try {
+    const value = JSON.parse(text) as { pid?: unknown; started?: unknown };
+    if (typeof value.pid !== "number") return undefined;
+    return { pid: value.pid, started: typeof value.started === "string" ? value.started : undefined };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,155 @@
+/** Decides everything about a transfer before its first data byte is read. */
+import { createHash } from "node:crypto";
+import { endOf, type Range } from "../bytes/range.ts";
+import { MiB } from "../bytes/units.ts";
+import { GUEST_BLOCK } from "../digest/guest-digest.ts";
+import { Fault } from "../fault/fault.ts";
+import type { Image, Layout, PackedLayout } from "../format/format.ts";
+import { planFlat } from "../plan/flat.ts";
+import { planPacked } from "../plan/packed.ts";
+import type { Slot } from "../plan/slot.ts";
+import type { StoreLimits } from "../store/store.ts";
+
+/** Guest bytes that a lane decodes at a time: small enough for the cache, large enough for few calls. */
+const CHUNK = MiB;
+/** The same for sources behind a network, where a call costs a round trip. */
+const REMOTE_CHUNK = 8 * MiB;
+/** Guest bytes of data in a packed segment: a lane's buffer must hold them stored plain. */
+const PACKED_SEGMENT = 64 * MiB;
+/** For one output file, where no store asks for large parts. */
+const PACKED_FILE_SEGMENT = 16 * MiB;
+/** Parts smaller than this make a large object slow to read (Swift serves only one a second after the tenth). */
+const SMALLEST_PART = MiB;
+
+export interface PlanRequest {
+  readonly image: Image;
+  readonly layout: Layout;
+  readonly limits: StoreLimits;
+  /** Guest bytes of a segment, as the user wishes; absent: as the store likes. */
+  readonly segment?: number;
+}
+
+export interface TransferPlan {
+  readonly slots: readonly Slot[];
+  /** Guest bytes that may hold data. */
+  readonly total: number;
+  /** Guest bytes decoded at a time. */
+  readonly chunk: number;
+  /** Most bytes of memory that one lane can take. */
+  readonly laneMemory: number;
+  /** Bytes that stand before the first segment; 0 for flat layouts. */
+  readonly headLength: number;
+  /**
+   * The slot whose bytes wait in memory for the head, since head alone would be too small a part; undefined: the
+   * head is a part of its own, or there is none.
+   */
+  readonly heldSlot: number | undefined;
+  /** Fewest bytes of a part that is not the last; 0: no bound. */
+  readonly atLeast: number;
+  /** Equal plans have equal digests. */
+  readonly digest: string;
+}
+
+export async function planTransfer(request: PlanRequest, signal: AbortSignal): Promise<TransferPlan> {
+  const { image, layout } = request;
+  const plan = layout.shape === "flat" ? await flat(request, signal) : await packed(request, layout, signal);
+  const digest = createHash("sha256");
+  digest.update(
+    JSON.stringify([image.virtualSize, layout.virtualSize, plan.headLength, plan.heldSlot, plan.chunk]),
+  );
+  for (const slot of plan.slots)
+    digest.update(JSON.stringify([slot.number, slot.kind, slot.range, slot.data]));
+  return {
+    ...plan,
+    total: plan.slots.reduce((sum, slot) => sum + slot.data, 0),
+    digest: digest.digest("hex"),
+  };
+}
+
+type Cut = Omit<TransferPlan, "total" | "digest">;
+
+async function flat({ image, layout, limits, segment }: PlanRequest, signal: AbortSignal): Promise<Cut> {
+  const whole: Range = { offset: 0, length: image.virtualSize };
+  const chunk = chunkOf(image, 1);
+  const slots = await planFlat(() => image.extents(whole, signal), {
+    size: image.virtualSize,
+    alignment: Math.max(GUEST_BLOCK, image.unit),
+    preferredPart: segment ?? limits.preferredPart,
+    minPart: limits.placement === "parts" ? Math.max(limits.minPart, SMALLEST_PART) : 1,
+    maxPart: limits.maxPart,
+    // One more may be needed for the footer behind a run of zeros.
+    maxParts: limits.maxParts - 1,
+    minZeros: limits.zeros === "free" ? Math.max(limits.zeroPart, GUEST_BLOCK) : undefined,
+  });
+  const end = slots.at(-1);
+  const last = layout.virtualSize - image.virtualSize + (layout.shape === "flat" ? layout.tail.length : 0);
+  if (last > 0 && (end === undefined || end.kind === "zeros")) {
+    const range = { offset: end === undefined ? 0 : endOf(end.range), length: 0 };
+    slots.push({ number: slots.length + 1, kind: "data", range, data: 0 });
+  }
+  return {
+    slots,
+    chunk,
+    laneMemory: 2 * chunk + scratch(image),
+    headLength: 0,
+    heldSlot: undefined,
+    atLeast: 0,
+  };
+}
+
+async function packed(
+  { image, limits, segment }: PlanRequest,
+  layout: PackedLayout,
+  signal: AbortSignal,
+): Promise<Cut> {
+  const { unit, maxStored } = layout;
+  const parts = limits.placement === "parts";
+  const size = Math.max(
+    segment ?? (parts ? PACKED_SEGMENT : PACKED_FILE_SEGMENT),
+    unit,
+    image.unit,
+    GUEST_BLOCK,
+  );
+  const alignment = Math.max(GUEST_BLOCK, image.unit, unit);
+  const atLeast = parts ? Math.max(limits.minPart, SMALLEST_PART) : 0;
+  const { slots, upper } = await planPacked(image.extents({ offset: 0, length: image.virtualSize }, signal), {
+    size: image.virtualSize,
+    alignment,
+    segment: Math.max(alignment, size - (size % alignment)),
+    // Head and tail are parts too.
+    maxSlots: limits.maxParts - 2,
+    unit,
+    maxStored,
+    tableSpan: layout.tableSpan,
+    atLeast,
+    firstNumber: 2,
+  });
+  const headLength = layout.headLength(upper, 0);
+  const most = Math.ceil(size / unit + 1) * maxStored;
+  if (parts && most > limits.maxPart) {
+    throw new Fault(
+      "LIMIT_EXCEEDED",
+      `a segment of ${size} bytes may need a part of ${most}; use a smaller --segment-size`,
+    );
+  }
+  const chunk = chunkOf(image, unit);
+  return {
+    slots,
+    chunk,
+    laneMemory: 2 * chunk + most + scratch(image),
+    headLength,
+    heldSlot: headLength < atLeast ? slots[0]?.number : undefined,
+    atLeast,
+  };
+}
+
+/** Whole units of source and target, and whole blocks of the guest digest. */
+function chunkOf(image: Image, unit: number): number {
+  const remote = image.sources.some((source) => source.extents === undefined);
+  return Math.max(remote ? REMOTE_CHUNK : CHUNK, image.unit, unit, GUEST_BLOCK);
+}
+
+/** Coded bytes of one read, and one unit that a segment border cuts. */
+function scratch(image: Image): number {
+  return 2 * MiB + 2 * image.unit;
+}

@@ -1,0 +1,259 @@
+/**
+ * The main data path as it runs in a worker thread: one segment from its pieces to its destination.
+ *
+ *     read → decode → guest digest → encode → part digest → put
+ */
+import { endOf } from "../bytes/range.ts";
+import { KiB } from "../bytes/units.ts";
+import { isZero } from "../bytes/zero.ts";
+import { GuestDigest, guestHex } from "../digest/guest-digest.ts";
+import { createPartDigest } from "../digest/part-digest.ts";
+import { Fault } from "../fault/fault.ts";
+import type { UnitEncoder } from "../format/format.ts";
+import type { Source } from "../source/source.ts";
+import type { Checksums } from "../store/store.ts";
+import { encodeSegment, type GuestChunk } from "./encode-segment.ts";
+import type { FlatShape, PackedShape, SegmentJob, SegmentReceipt } from "./job.ts";
+import type { LaneBuffers } from "./lane-buffers.ts";
+import { GuestReader } from "./read-guest.ts";
+import { SegmentOutput } from "./segment-output.ts";
+import { FileSink, sendHttp } from "./send.ts";
+import type { Shared } from "./shared.ts";
+
+/** What a thread lends to a job. */
+export interface Lane {
+  readonly sources: readonly Source[];
+  readonly shared: Shared;
+  readonly buffers: LaneBuffers;
+  encoder(shape: PackedShape): UnitEncoder;
+}
+
+/** Zeros inside a raw file become holes in steps of this, the block size of common file systems. */
+const HOLE = 4 * KiB;
+
+const ZEROS = new Uint8Array(1024 * KiB);
+
+/** @throws Fault; see `Producer.produce`. */
+export async function produce(job: SegmentJob, lane: Lane, signal: AbortSignal): Promise<SegmentReceipt> {
+  return job.shape.kind === "flat"
+    ? await produceFlat(job, job.shape, lane, signal)
+    : await producePacked(job, job.shape, lane, signal);
+}
+
+/** Output offset = guest offset: the segment streams through two buffers. */
+async function produceFlat(
+  job: SegmentJob,
+  shape: FlatShape,
+  lane: Lane,
+  signal: AbortSignal,
+): Promise<SegmentReceipt> {
+  const { target, range } = job;
+  const guest = new GuestDigest();
+  const reader = new GuestReader(job.pieces, lane.sources, job.window);
+  const chunks = readChunks(job, reader, guest, lane, signal);
+  const length = range.length + shape.padding + shape.tail.length;
+  const receipt = (etag: string, checksums: Checksums): SegmentReceipt => ({
+    number: job.number,
+    length,
+    etag,
+    checksums,
+    guest: guestHex(guest.value()),
+    ...(reader.window === undefined ? {} : { window: reader.window }),
+  });
+
+  switch (target.kind) {
+    case "http": {
+      const start = shape.zeros === "skip" ? await leadingZeros(chunks) : { zeros: 0, first: undefined };
+      if (start === "all zero") return { ...receipt("", {}), zero: true };
+      const body = withDigest(job, flatBody(start, chunks, shape), lane.shared);
+      const etag = await sendHttp(target, length, body.bytes, body.checksums, signal);
+      return receipt(etag, body.checksums());
+    }
+    case "file": {
+      await using sink = await FileSink.open(target);
+      for await (const { offset, bytes } of chunks) await writeSparse(sink, bytes, offset, lane.shared);
+      await sink.write(shape.tail, endOf(range) + shape.padding);
+      return { ...receipt("", {}), offset: range.offset };
+    }
+    case "discard": {
+      const body = withDigest(job, flatBody({ zeros: 0, first: undefined }, chunks, shape), lane.shared);
+      for await (const bytes of body.bytes) void bytes;
+      return receipt("", body.checksums());
+    }
+    case "hold":
+      throw new Fault("INTERNAL", "a flat segment cannot be held");
+  }
+}
+
+/** Units are stored one by one: the segment is encoded into memory, then put. */
+async function producePacked(
+  job: SegmentJob,
+  shape: PackedShape,
+  lane: Lane,
+  signal: AbortSignal,
+): Promise<SegmentReceipt> {
+  const { target } = job;
+  const guest = new GuestDigest();
+  let window = job.window;
+  const out = new SegmentOutput(lane.buffers);
+  let passes = 0;
+  async function* chunks(): AsyncGenerator<GuestChunk> {
+    passes += 1;
+    const reader = new GuestReader(job.pieces, lane.sources, job.window);
+    yield* readChunks(job, reader, passes === 1 ? guest : new GuestDigest(), lane, signal);
+    window = reader.window;
+  }
+  const units = await encodeSegment(job, shape, lane.encoder(shape), chunks, out);
+  const body = withDigest(job, out.chunks(), lane.shared);
+  const receipt = (etag: string): SegmentReceipt => ({
+    number: job.number,
+    length: out.length,
+    etag,
+    checksums: body.checksums(),
+    guest: guestHex(guest.value()),
+    units,
+    ...(window === undefined ? {} : { window }),
+  });
+
+  const done = await (async (): Promise<SegmentReceipt> => {
+    switch (target.kind) {
+      case "http":
+        return receipt(
+          out.length === 0 ? "" : await sendHttp(target, out.length, body.bytes, body.checksums, signal),
+        );
+      case "file": {
+        const offset = await lane.shared.waitForOffset(shape.segment);
+        lane.shared.setOffset(shape.segment + 1, offset + out.length);
+        await using sink = await FileSink.open(target);
+        let position = offset;
+        for await (const bytes of body.bytes) {
+          await sink.write(bytes, position);
+          position += bytes.length;
+        }
+        return { ...receipt(""), offset };
+      }
+      case "discard":
+        for await (const bytes of body.bytes) void bytes;
+        return receipt("");
+      case "hold": {
+        const held = new Uint8Array(out.length);
+        let at = 0;
+        for await (const bytes of body.bytes) {
+          held.set(bytes, at);
+          at += bytes.length;
+        }
+        return { ...receipt(""), held };
+      }
+    }
+  })();
+  out.release();
+  return done;
+}
+
+/** The segment's guest bytes, chunk by chunk; each chunk is good until the next but one is asked for. */
+async function* readChunks(
+  job: SegmentJob,
+  reader: GuestReader,
+  guest: GuestDigest,
+  lane: Lane,
+  signal: AbortSignal,
+): AsyncGenerator<GuestChunk> {
+  const buffers = [lane.buffers.take(job.chunk), lane.buffers.take(job.chunk)] as const;
+  let turn: 0 | 1 = 0;
+  for (let offset = job.range.offset; offset < endOf(job.range); ) {
+    lane.shared.throwIfStopped();
+    // Chunks end on multiples of their size, so that no coded unit is cut.
+    const length = Math.min(job.chunk - (offset % job.chunk), endOf(job.range) - offset);
+    turn = turn === 0 ? 1 : 0;
+    const bytes = buffers[turn].subarray(0, length);
+    await reader.fill(bytes, signal);
+    guest.add(bytes, offset);
+    lane.shared.count("read", length);
+    yield { offset, bytes };
+    offset += length;
+  }
+  // Reached only when every chunk was taken: an abandoned send may still be reading from the buffers.
+  for (const buffer of buffers) lane.buffers.give(buffer);
+}
+
+interface Start {
+  /** Bytes of zeros before `first`. */
+  readonly zeros: number;
+  readonly first: Uint8Array | undefined;
+}
+
+/** Reads on until something is not zero, so that a segment of zeros need not be sent at all. */
+async function leadingZeros(chunks: AsyncGenerator<GuestChunk>): Promise<Start | "all zero"> {
+  let zeros = 0;
+  for (;;) {
+    const next = await chunks.next();
+    if (next.done) return "all zero";
+    if (!isZero(next.value.bytes)) return { zeros, first: next.value.bytes };
+    zeros += next.value.bytes.length;
+  }
+}
+
+async function* flatBody(
+  start: Start,
+  chunks: AsyncGenerator<GuestChunk>,
+  shape: FlatShape,
+): AsyncGenerator<Uint8Array> {
+  yield* zeros(start.zeros);
+  if (start.first !== undefined) yield start.first;
+  for await (const { bytes } of chunks) yield bytes;
+  yield* zeros(shape.padding);
+  if (shape.tail.length > 0) yield shape.tail;
+}
+
+function* zeros(count: number): Generator<Uint8Array> {
+  for (let left = count; left > 0; left -= ZEROS.length)
+    yield ZEROS.subarray(0, Math.min(left, ZEROS.length));
+}
+
+/** Lets bytes pass to a destination: digests and counts them, and keeps to the bandwidth limit. */
+function withDigest(job: SegmentJob, from: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, shared: Shared) {
+  const digest = createPartDigest(job.checksums);
+  let sums: Checksums | undefined;
+  async function* bytes(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of from) {
+      shared.throwIfStopped();
+      await digest.update(chunk);
+      shared.count("encoded", chunk.length);
+      await shared.throttle(chunk.length);
+      yield chunk;
+      shared.count("sent", chunk.length);
+    }
+  }
+  return {
+    bytes: bytes(),
+    /** To be asked once the bytes are through. */
+    checksums(): Checksums {
+      sums ??= digest.finish();
+      return sums;
+    },
+  };
+}
+
+/** Writes what is not zero; the rest of the new file is holes. */
+async function writeSparse(
+  sink: FileSink,
+  bytes: Uint8Array,
+  position: number,
+  shared: Shared,
+): Promise<void> {
+  shared.count("encoded", bytes.length);
+  let start: number | undefined;
+  for (let at = 0; ; at += HOLE) {
+    const end = Math.min(at, bytes.length);
+    const hole = end === bytes.length || isZero(bytes.subarray(end, end + HOLE));
+    if (!hole) start ??= end;
+    if (hole && start !== undefined) {
+      const run = bytes.subarray(start, end);
+      await shared.throttle(run.length);
+      await sink.write(run, position + start);
+      shared.count("sent", run.length);
+      start = undefined;
+    }
+    if (end === bytes.length) return;
+  }
+}

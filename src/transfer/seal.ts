@@ -1,0 +1,199 @@
+/** The end of a transfer: head and tail are computed and landed, and the store publishes the object. */
+import { crc64Combine, crc64FromHex, crc64Hex } from "../digest/crc64.ts";
+import { createPartDigest } from "../digest/part-digest.ts";
+import { Fault } from "../fault/fault.ts";
+import { DEFAULT_RETRY, withRetry } from "../flow/retry.ts";
+import type { Layout, PackedLayout, StoredSegment } from "../format/format.ts";
+import type {
+  ChecksumName,
+  Checksums,
+  Landed,
+  PartReceipt,
+  PutTargetFile,
+  PutTargetHttp,
+} from "../store/store.ts";
+import type { Run } from "./run.ts";
+import { FileSink, sendHttp } from "./send.ts";
+
+/** Part number of the head; segments follow from 2. */
+const HEAD = 1;
+
+export async function seal(
+  run: Run,
+  layout: Layout,
+  signal: AbortSignal,
+): Promise<{ readonly landed: Landed; readonly checksums: Checksums }> {
+  const parts = layout.shape === "flat" ? segmentParts(run) : await sealPacked(run, layout, signal);
+  const checksums = wholeChecksums(parts, run.request.destination.limits.checksums);
+  const landed = await run.upload.complete(parts, checksums, signal);
+  return { landed, checksums };
+}
+
+/** The parts that hold bytes, in output order. */
+function segmentParts(run: Run): PartReceipt[] {
+  const parts: PartReceipt[] = [];
+  for (const slot of run.plan.slots) {
+    const receipt = run.receipts.get(slot.number);
+    if (receipt === undefined) throw new Fault("INTERNAL", `part ${slot.number} has no receipt at the end`);
+    const { number, length, etag, checksums, zero, offset } = receipt;
+    if (length === 0 || (slot.number === run.plan.heldSlot && run.held !== undefined)) continue;
+    parts.push({
+      number,
+      length,
+      etag,
+      checksums,
+      ...(zero === undefined ? {} : { zero }),
+      ...(offset === undefined ? {} : { offset }),
+    });
+  }
+  return parts;
+}
+
+/** Puts head and tail around the segments. */
+async function sealPacked(run: Run, layout: PackedLayout, signal: AbortSignal): Promise<PartReceipt[]> {
+  const { plan } = run;
+  const segments = segmentParts(run);
+  const held = run.held?.bytes ?? new Uint8Array(0);
+  const dataEnd = segments.reduce((end, part) => end + part.length, plan.headLength + held.length);
+  const sealed = layout.seal({
+    headLength: plan.headLength,
+    dataEnd,
+    segments: () => storedSegments(run, layout),
+  });
+  const tail = await gather(sealed.tail());
+  if (segments.length === 0) {
+    // All there is fits into one part: nothing has to be large enough for others to follow.
+    const body = async function* (): AsyncGenerator<Uint8Array> {
+      yield* sealed.head();
+      yield held;
+      yield tail;
+    };
+    return [await put(run, HEAD, 0, dataEnd + tail.length, body, signal)];
+  }
+  const head = async function* (): AsyncGenerator<Uint8Array> {
+    yield* sealed.head();
+    yield held;
+  };
+  const parts = [await put(run, HEAD, 0, plan.headLength + held.length, head, signal), ...segments];
+  if (tail.length > 0) {
+    const number = Math.max(...parts.map((part) => part.number)) + 1;
+    parts.push(
+      await put(
+        run,
+        number,
+        dataEnd,
+        tail.length,
+        async function* () {
+          yield tail;
+        },
+        signal,
+      ),
+    );
+  }
+  return parts;
+}
+
+async function* storedSegments(run: Run, layout: PackedLayout): AsyncGenerator<StoredSegment> {
+  const { plan, receipts, ports } = run;
+  let offset = plan.headLength;
+  for (const slot of plan.slots) {
+    const receipt = receipts.get(slot.number);
+    if (receipt === undefined || receipt.length === 0) continue;
+    const held = slot.number === plan.heldSlot ? run.held : undefined;
+    const units = held?.units ?? (await ports.journal.units(slot.number));
+    yield { firstUnit: slot.range.offset / layout.unit, offset, length: receipt.length, units };
+    offset += receipt.length;
+  }
+}
+
+/** Sends a part from this thread: head and tail are small beside the segments, and known only here. */
+async function put(
+  run: Run,
+  number: number,
+  offset: number,
+  length: number,
+  body: () => AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<PartReceipt> {
+  const { upload, shared, request } = run;
+  const { name, limits } = request.destination;
+  return withRetry(
+    name,
+    DEFAULT_RETRY,
+    async () => {
+      const target = await upload.target({ number, length }, signal);
+      const digest = createPartDigest(limits.checksums);
+      async function* bytes(): AsyncGenerator<Uint8Array> {
+        for await (const chunk of body()) {
+          await digest.update(chunk);
+          shared.count("encoded", chunk.length);
+          await shared.throttle(chunk.length);
+          yield chunk;
+          shared.count("sent", chunk.length);
+        }
+      }
+      let sums: Checksums | undefined;
+      const checksums = (): Checksums => {
+        sums ??= digest.finish();
+        return sums;
+      };
+      const etag = await putTo(target, bytes(), offset, length, checksums, signal).catch(
+        async (error: unknown) => {
+          if (error instanceof Fault && error.code === "CREDENTIALS_EXPIRED") await upload.refresh(signal);
+          throw error;
+        },
+      );
+      return { number, length, etag, checksums: checksums(), offset };
+    },
+    signal,
+    run.ports.onRetry,
+  );
+}
+
+async function putTo(
+  target: PutTargetHttp | PutTargetFile | { readonly kind: "discard" },
+  bytes: AsyncIterable<Uint8Array>,
+  offset: number,
+  length: number,
+  checksums: () => Checksums,
+  signal: AbortSignal,
+): Promise<string> {
+  switch (target.kind) {
+    case "http":
+      return sendHttp(target, length, bytes, checksums, signal);
+    case "file": {
+      await using sink = await FileSink.open(target);
+      let position = offset;
+      for await (const chunk of bytes) {
+        await sink.write(chunk, position);
+        position += chunk.length;
+      }
+      return "";
+    }
+    case "discard":
+      for await (const chunk of bytes) void chunk;
+      return "";
+  }
+}
+
+/** Checksums of the whole object from those of its parts; only CRCs can be combined. */
+function wholeChecksums(parts: readonly PartReceipt[], names: readonly ChecksumName[]): Checksums {
+  const sums: Partial<Record<ChecksumName, string>> = {};
+  for (const name of names) {
+    if (name === "md5") continue;
+    let whole = 0n;
+    for (const part of parts) {
+      const own = part.checksums[name];
+      if (own === undefined) throw new Fault("INTERNAL", `part ${part.number} has no ${name}`);
+      whole = crc64Combine(name, whole, crc64FromHex(own), part.length);
+    }
+    sums[name] = crc64Hex(whole);
+  }
+  return sums;
+}
+
+async function gather(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const all: Uint8Array[] = [];
+  for await (const chunk of chunks) all.push(chunk);
+  return Buffer.concat(all);
+}

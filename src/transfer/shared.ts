@@ -1,0 +1,125 @@
+/** What the threads of one transfer share: counters, a stop flag, a bandwidth clock and the offset chain. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { Fault } from "../fault/fault.ts";
+
+/** Byte counters of a transfer. Only the store's acknowledgement makes bytes `committed`. */
+export interface Progress {
+  /** Guest bytes read and decoded. */
+  readonly read: number;
+  /** Output bytes produced. */
+  readonly encoded: number;
+  /** Bytes handed to sockets and files. */
+  readonly sent: number;
+  /** Guest bytes of the plan that the destination has acknowledged. */
+  readonly committed: number;
+  /** Guest bytes of the plan that may hold data. */
+  readonly total: number;
+}
+
+const WORDS = { read: 0, encoded: 1, sent: 2, committed: 3, rate: 4, clock: 5, length: 6 } as const;
+export type Counter = "read" | "encoded" | "sent" | "committed";
+
+/** Long enough not to matter, short enough that a missed wake-up is no hang. */
+const CHAIN_POLL_MS = 500;
+/** One wait of the bandwidth limit: a canceled transfer notices between waits. */
+const THROTTLE_STEP_MS = 250;
+
+export class Shared {
+  readonly memory: SharedArrayBuffer;
+  readonly #stop: Int32Array;
+  readonly #words: BigInt64Array;
+  readonly #chain: BigInt64Array;
+
+  constructor(memory: SharedArrayBuffer) {
+    this.memory = memory;
+    this.#stop = new Int32Array(memory, 0, 2);
+    this.#words = new BigInt64Array(memory, 8, WORDS.length);
+    this.#chain = new BigInt64Array(memory, 8 + 8 * WORDS.length);
+  }
+
+  /** @param slots entries of the offset chain: one more than there are segments, or 0 when it is not used. */
+  static create(slots: number): Shared {
+    const shared = new Shared(new SharedArrayBuffer(8 + 8 * (WORDS.length + slots)));
+    shared.#chain.fill(-1n);
+    return shared;
+  }
+
+  count(counter: Counter, bytes: number): void {
+    Atomics.add(this.#words, WORDS[counter], BigInt(bytes));
+  }
+
+  counted(counter: Counter): number {
+    return Number(Atomics.load(this.#words, WORDS[counter]));
+  }
+
+  /** Tells every thread to stop at its next chunk. */
+  stop(): void {
+    Atomics.store(this.#stop, 0, 1);
+    Atomics.notify(this.#stop, 0);
+  }
+
+  get stopped(): boolean {
+    return Atomics.load(this.#stop, 0) !== 0;
+  }
+
+  /** @throws Fault CANCELED once `stop` was called. */
+  throwIfStopped(): void {
+    if (this.stopped) throw new Fault("CANCELED", "the transfer was stopped");
+  }
+
+  /** Resolves when `stop` is called. The wait does not keep a thread alive. */
+  async whenStopped(): Promise<void> {
+    const wait = Atomics.waitAsync(this.#stop, 0, 0);
+    if (wait.async) await wait.value;
+  }
+
+  /** Bytes per second for all threads together; 0 lifts the limit. May change at any time. */
+  set bandwidth(bytesPerSecond: number) {
+    Atomics.store(this.#words, WORDS.rate, BigInt(Math.round(bytesPerSecond)));
+  }
+
+  /** Waits until `bytes` more may be sent. */
+  async throttle(bytes: number): Promise<void> {
+    const rate = Atomics.load(this.#words, WORDS.rate);
+    if (rate === 0n) return;
+    const cost = (BigInt(bytes) * 1_000_000_000n) / rate;
+    let due: bigint;
+    for (;;) {
+      const clock = Atomics.load(this.#words, WORDS.clock);
+      const now = process.hrtime.bigint();
+      due = clock > now ? clock : now;
+      if (Atomics.compareExchange(this.#words, WORDS.clock, clock, due + cost) === clock) break;
+    }
+    for (;;) {
+      this.throwIfStopped();
+      const leftMs = Number(due - process.hrtime.bigint()) / 1e6;
+      if (leftMs <= 0) return;
+      await sleep(Math.min(leftMs, THROTTLE_STEP_MS));
+    }
+  }
+
+  /**
+   * The offset chain orders segments in one output file: a segment may stand as soon as the one before it knows its
+   * length. Segments are started in order, so the earliest never waits and no cycle can arise.
+   */
+  setOffset(segment: number, offset: number): void {
+    Atomics.store(this.#chain, segment, BigInt(offset));
+    Atomics.notify(this.#chain, segment);
+  }
+
+  /** The offset of a segment, or undefined while it is not known. */
+  offset(segment: number): number | undefined {
+    const offset = Atomics.load(this.#chain, segment);
+    return offset < 0n ? undefined : Number(offset);
+  }
+
+  async waitForOffset(segment: number): Promise<number> {
+    for (;;) {
+      const offset = this.offset(segment);
+      if (offset !== undefined) return offset;
+      this.throwIfStopped();
+      const wait = Atomics.waitAsync(this.#chain, segment, -1n, CHAIN_POLL_MS);
+      if (wait.async) await wait.value;
+    }
+  }
+}

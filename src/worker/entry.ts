@@ -1,0 +1,21 @@
+/** What a pool thread runs. The only module of the program with a default export: Piscina asks for it. */
+
+import { Fault } from "../fault/fault.ts";
+import type { UnitEncoder } from "../format/format.ts";
+import { formatNamed } from "../format/registry.ts";
+import type { PackedShape, SegmentJob, SegmentOutcome } from "../transfer/job.ts";
+import { LaneBuffers } from "../transfer/lane-buffers.ts";
+import { runJob } from "../transfer/run-job.ts";
+
+const buffers = new LaneBuffers();
+
+function encoder(shape: PackedShape): UnitEncoder {
+  const { encoding } = shape;
+  const made = formatNamed(encoding.format).writer.encoder?.(encoding);
+  if (made === undefined) throw new Fault("INTERNAL", `${encoding.format} has no unit encoder`);
+  return made;
+}
+
+export default function segment(job: SegmentJob): Promise<SegmentOutcome> {
+  return runJob(job, { buffers, encoder });
+}
