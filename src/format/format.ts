@@ -145,11 +145,14 @@ export type Compression = "none" | "zlib" | "zstd";
 export interface LayoutOptions {
   /** Guest bytes of the image to write. */
   readonly virtualSize: number;
-  readonly compression: Compression;
+  /** Absent: none, or what a format that always compresses uses by default. */
+  readonly compression?: Compression;
   /** Codec level; absent: the format's default. */
   readonly level?: number;
   /** Cluster size in bytes; absent: the format's default. */
   readonly clusterSize?: number;
+  /** Rounds the virtual size up to a multiple of this many bytes, as Azure wants of VHDs (1 MiB); absent: exact. */
+  readonly roundTo?: number;
   /** Identity for UUID and timestamp fields, so that equal input and options give equal bytes. */
   readonly seed: Uint8Array;
 }
@@ -180,9 +183,17 @@ export interface PackedLayout {
   readonly tableSpan: number;
   /** Plain data from which a worker makes the unit encoder of this format. */
   readonly encoding: Encoding;
-  /** Most stored bytes that one unit can take, alignment included. */
+  /** Most stored bytes that one unit can take, alignment and prologue included. */
   readonly maxStored: number;
-  /** Exact bytes of the head, a multiple of `alignment`; at least `atLeast`. */
+  /**
+   * `first unit`: unit 0 is stored even when it is all zeros, because the file's first bytes come with it
+   * (`Encoding.prologue`). Absent: any all-zero unit may be left out.
+   */
+  readonly alwaysStored?: "first unit";
+  /**
+   * Exact bytes of the head, a multiple of `alignment`; at least `atLeast`. A layout with a prologue has no head:
+   * 0, whatever `atLeast` is.
+   */
   headLength(upper: UpperBound, atLeast: number): number;
   /** Head and tail, once every segment is known. May walk the segments more than once. */
   seal(input: SealInput): Sealed;
@@ -230,6 +241,8 @@ export interface Encoding {
   readonly compression: Compression;
   readonly level: number;
   readonly unit: number;
+  /** What the file begins with, where it is known before reading: the encoder adds it before unit 0. */
+  readonly prologue?: Uint8Array;
 }
 
 /** Grows as bytes are added; the worker owns the memory. */

@@ -70,7 +70,8 @@ export async function writeImage(
     for (let i = 0; i < count; i += 1) {
       const bytes = Buffer.alloc(unit);
       bytes.set(guest.subarray((first + i) * unit, Math.min(guest.length, (first + i + 1) * unit)));
-      if (bytes.every((byte) => byte === 0)) continue;
+      const kept = layout.alwaysStored === "first unit" && first + i === 0;
+      if (!kept && bytes.every((byte) => byte === 0)) continue;
       tables.add(Math.floor(((first + i) * unit) / layout.tableSpan));
       table[i] = encoder.encode(bytes, first + i, effort, out);
     }
