@@ -28,9 +28,10 @@ export interface StoreLimits {
   readonly zeroPart: number;
   /**
    * `listed` (the default): after a restart a journaled receipt counts only when `Upload.held` shows its part.
-   * `lasting`: what was acknowledged is there for good, and the journal is believed.
+   * `lasting`: what was acknowledged is there for good, and the journal is believed. `none`: nothing is kept that
+   * could be gone on with.
    */
-  readonly receipts?: "listed" | "lasting";
+  readonly receipts?: "listed" | "lasting" | "none";
   /** Which checksums the workers compute for each part. */
   readonly checksums: readonly ChecksumName[];
 }
@@ -101,6 +102,8 @@ export interface Landed {
   readonly etag?: string;
   /** Whole-object checksums that the store itself confirmed. */
   readonly confirmed: Checksums;
+  /** Temporary objects that the store would not remove, for people. */
+  readonly remains?: readonly string[];
 }
 
 export interface UploadIntent {
