@@ -1,10 +1,13 @@
 /** The checksums of one part, computed while its bytes pass. */
-import { createHash } from "node:crypto";
 import type { ChecksumName, Checksums } from "../store/store.ts";
 import { Crc64, crc64Hex } from "./crc64.ts";
+import { Md5, type Md5Update } from "./md5-lanes.ts";
 
 export interface PartDigest {
-  /** Takes the next bytes; they must not change until a returned promise settles. One update at a time. */
+  /**
+   * Takes the next bytes. They must stay as they are, and no other update may begin, until a returned promise
+   * settles. Several digests of one thread that wait at once are hashed together: the promise is what lets them.
+   */
   update(bytes: Uint8Array): void | Promise<void>;
   /** MD5 as 32, CRC-64 as 16 lower-case hex digits. To be called once, after the last update has settled. */
   finish(): Checksums;
@@ -12,18 +15,49 @@ export interface PartDigest {
 
 /** A digest that computes the named checksums. */
 export function createPartDigest(names: readonly ChecksumName[]): PartDigest {
-  const md5 = names.includes("md5") ? createHash("md5") : undefined;
+  const md5 = names.includes("md5") ? new Md5() : undefined;
   const crcs = names.filter((name) => name !== "md5").map((name) => ({ name, crc: new Crc64(name) }));
   return {
     update(bytes) {
-      md5?.update(bytes);
       for (const { crc } of crcs) crc.update(bytes);
+      return md5 === undefined ? undefined : joinBatch({ stream: md5, bytes });
     },
     finish() {
       const sums: Partial<Record<ChecksumName, string>> = {};
-      if (md5 !== undefined) sums.md5 = md5.digest("hex");
+      if (md5 !== undefined) sums.md5 = md5.digest();
       for (const { name, crc } of crcs) sums[name] = crc64Hex(crc.value());
       return sums;
     },
   };
+}
+
+interface Batch {
+  readonly updates: Md5Update[];
+  readonly done: Promise<void>;
+}
+
+let batch: Batch | undefined;
+
+/**
+ * The batch closes when the event loop has handed out what it had ready, so that a lone digest waits for nobody
+ * and busy lanes meet: while one batch is hashed, the reads of the next complete.
+ */
+function joinBatch(update: Md5Update): Promise<void> {
+  if (batch === undefined) {
+    const updates: Md5Update[] = [];
+    const done = new Promise<void>((resolve, reject) => {
+      setImmediate(() => {
+        batch = undefined;
+        try {
+          Md5.update(updates);
+          resolve();
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+    batch = { updates, done };
+  }
+  batch.updates.push(update);
+  return batch.done;
 }
