@@ -1,0 +1,221 @@
+/** S3 and the servers that speak it, as a destination. */
+import { randomUUID } from "node:crypto";
+import { z } from "zod";
+import { Fault } from "../../fault/fault.ts";
+import { discardBody, http, readText } from "../../net/http.ts";
+import type { Source } from "../../source/source.ts";
+import type { Destination, StoreLimits, Upload, UploadIntent, UploadToken } from "../store.ts";
+import { headObject, openAccess, QUICK_MS, type S3Access } from "./client.ts";
+import type { S3Config, S3Location } from "./config.ts";
+import { abortUpload, listParts, removeObject } from "./multipart.ts";
+import { limitsOf, MAX_PARTS } from "./provider.ts";
+import { openObject } from "./source.ts";
+import { alreadyExists, beginUpload, S3Upload } from "./upload.ts";
+import { zerosPrefix } from "./zero-ladder.ts";
+
+const Token = z.object({
+  uploadId: z.string().min(1),
+  mark: z.string().min(1),
+  bucket: z.string(),
+  key: z.string(),
+});
+
+/**
+ * Opens an object's place; asks the server for its limits, for nothing else.
+ * @throws Fault CREDENTIALS when none can be found.
+ */
+export async function openS3(
+  config: S3Config,
+  location: S3Location,
+  signal: AbortSignal,
+): Promise<Destination> {
+  const access = await openAccess(config);
+  return new S3Destination(access, location, limitsOf(access.provider, await maxParts(access, signal)));
+}
+
+class S3Destination implements Destination {
+  readonly name: string;
+  readonly limits: StoreLimits;
+  readonly #access: S3Access;
+  readonly #location: S3Location;
+
+  constructor(access: S3Access, location: S3Location, limits: StoreLimits) {
+    const { endpoint } = access.config;
+    this.#access = access;
+    this.#location = location;
+    this.limits = limits;
+    this.name = `${access.nameOf(location)}${endpoint === undefined ? "" : ` at ${new URL(endpoint).origin}`}`;
+  }
+
+  async begin(intent: UploadIntent, signal: AbortSignal): Promise<Upload> {
+    if (intent.existing === "refuse" && (await this.#isThere(signal))) {
+      throw alreadyExists(this.#access.nameOf(this.#location));
+    }
+    const id = await beginUpload(this.#access, this.#location, randomUUID(), signal);
+    return new S3Upload(this.#access, this.#location, id, intent, "new");
+  }
+
+  async resume(token: UploadToken, intent: UploadIntent, signal: AbortSignal): Promise<Upload> {
+    const name = this.#access.nameOf(this.#location);
+    const { data } = Token.safeParse(token);
+    if (data === undefined || data.bucket !== this.#location.bucket || data.key !== this.#location.key) {
+      throw new Fault("NOT_FOUND", `${name}: the journal tells of an upload elsewhere; start again`);
+    }
+    await listParts(this.#access, this.#location, data.uploadId, signal).next();
+    return new S3Upload(
+      this.#access,
+      this.#location,
+      { id: data.uploadId, mark: data.mark },
+      intent,
+      "resumed",
+    );
+  }
+
+  async source(signal: AbortSignal): Promise<Source> {
+    return openObject(this.#access, this.#location, "shared", signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#access.close();
+  }
+
+  async #isThere(signal: AbortSignal): Promise<boolean> {
+    try {
+      return (await headObject(this.#access, this.#location, signal)) !== undefined;
+    } catch (error) {
+      // Who may write but not list is told nothing; where the condition at completion is a lock, that decides.
+      const decided = this.#access.provider.conditional === "kept";
+      if (decided && error instanceof Fault && error.code === "PERMISSION") return false;
+      throw error;
+    }
+  }
+}
+
+const SwiftInfo = z.object({ s3api: z.object({ max_upload_part_num: z.number().int().positive() }) });
+
+/**
+ * Parts that one object may have. OpenStack Swift, whose S3 API takes 1,000 unless set otherwise, says so to
+ * everybody under /info; other servers have no such page.
+ */
+async function maxParts(access: S3Access, signal: AbortSignal): Promise<number> {
+  const { endpoint, ca } = access.config;
+  if (endpoint === undefined || access.provider.name === "aws") return MAX_PARTS;
+  const name = `S3 at ${endpoint}`;
+  try {
+    const url = new URL("/info", endpoint).href;
+    const patience = AbortSignal.any([signal, AbortSignal.timeout(10_000)]);
+    const reply = await http({ method: "GET", url, name, ...(ca === undefined ? {} : { ca }) }, patience);
+    if (reply.status !== 200) {
+      await discardBody(reply);
+      return MAX_PARTS;
+    }
+    const info = SwiftInfo.safeParse(JSON.parse(await readText(reply, 1_048_576, name)));
+    return Math.min(MAX_PARTS, info.data?.s3api.max_upload_part_num ?? MAX_PARTS);
+  } catch {
+    signal.throwIfAborted();
+    return MAX_PARTS;
+  }
+}
+
+/** An upload that was begun and neither completed nor removed. */
+export interface OpenUpload {
+  readonly uploadId: string;
+  readonly key: string;
+  /** When it was begun, as the server tells it. */
+  readonly begun: Date | undefined;
+}
+
+/** The open uploads of this object and of the zero objects beside it, whoever began them. */
+export async function listUploads(
+  config: S3Config,
+  location: S3Location,
+  signal: AbortSignal,
+): Promise<readonly OpenUpload[]> {
+  const access = await openAccess(config);
+  try {
+    return await openUploads(access, location, signal);
+  } finally {
+    access.close();
+  }
+}
+
+/**
+ * Removes what interrupted uploads of this object left: open uploads and zero objects. Uploads of the same object
+ * that still run fail. Returns the number of things removed.
+ */
+export async function removeOrphans(
+  config: S3Config,
+  location: S3Location,
+  signal: AbortSignal,
+): Promise<number> {
+  const access = await openAccess(config);
+  try {
+    const uploads = await openUploads(access, location, signal);
+    for (const upload of uploads) {
+      await abortUpload(access, { bucket: location.bucket, key: upload.key }, upload.uploadId, signal);
+    }
+    const zeros = await keysBelow(access, location, zerosPrefix(location.key), signal);
+    for (const key of zeros) await removeObject(access, { bucket: location.bucket, key }, signal);
+    return uploads.length + zeros.length;
+  } finally {
+    access.close();
+  }
+}
+
+async function openUploads(
+  access: S3Access,
+  location: S3Location,
+  signal: AbortSignal,
+): Promise<OpenUpload[]> {
+  const { sdk } = access;
+  const found: OpenUpload[] = [];
+  const zeros = zerosPrefix(location.key);
+  for (const prefix of zeros.startsWith(location.key) ? [location.key] : [location.key, zeros]) {
+    for (let after: { KeyMarker: string; UploadIdMarker: string } | undefined; ; ) {
+      const ask = { Bucket: location.bucket, Prefix: prefix, ...after };
+      const page = await access.call(
+        location,
+        "listing open uploads",
+        QUICK_MS,
+        (client, options) => client.send(new sdk.ListMultipartUploadsCommand(ask), options),
+        signal,
+      );
+      for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
+        if (Key === undefined || UploadId === undefined) continue;
+        if (Key !== location.key && !Key.startsWith(zeros)) continue;
+        found.push({ uploadId: UploadId, key: Key, begun: Initiated });
+      }
+      if (page.IsTruncated !== true || page.NextKeyMarker === undefined) break;
+      after = { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker ?? "" };
+    }
+  }
+  return found;
+}
+
+async function keysBelow(
+  access: S3Access,
+  location: S3Location,
+  prefix: string,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const { sdk } = access;
+  const keys: string[] = [];
+  for (let after: string | undefined; ; ) {
+    const ask = {
+      Bucket: location.bucket,
+      Prefix: prefix,
+      ...(after === undefined ? {} : { StartAfter: after }),
+    };
+    const page = await access.call(
+      location,
+      "listing zero objects",
+      QUICK_MS,
+      (client, options) => client.send(new sdk.ListObjectsV2Command(ask), options),
+      signal,
+    );
+    const names = (page.Contents ?? []).flatMap((item) => (item.Key === undefined ? [] : [item.Key]));
+    keys.push(...names);
+    after = names.at(-1);
+    if (page.IsTruncated !== true || after === undefined) return keys;
+  }
+}
