@@ -1,0 +1,142 @@
+/** OpenStack Swift as a destination: segments and a static large object. */
+import { randomUUID } from "node:crypto";
+import { GiB, MiB } from "../../bytes/units.ts";
+import { Fault } from "../../fault/fault.ts";
+import type { Destination, StoreLimits, Upload, UploadIntent, UploadToken } from "../store.ts";
+import { openSwiftClient, type SwiftClient } from "./client.ts";
+import type { SwiftConfig } from "./config.ts";
+import type { SwiftInfo } from "./info.ts";
+import { checkLocation, type SwiftLocation, swiftName } from "./location.ts";
+import { isUploadId, NAME_OVERHEAD, newUploadId, UPLOAD_META, type UploadPlace } from "./place.ts";
+import { openSwiftObject } from "./source.ts";
+import { SwiftUpload } from "./upload.ts";
+import { SLOW_ENTRY } from "./zeros.ts";
+
+export interface SwiftDestination extends Destination {
+  /**
+   * Uploads to this name that have left something and did not make the object that is there now: given up, or
+   * still running somewhere. `resume` and then `abort` removes one.
+   */
+  listUploads(signal: AbortSignal): AsyncIterable<UploadToken>;
+}
+
+/**
+ * @throws Fault CREDENTIALS; USAGE for a name that Swift cannot hold; UNSUPPORTED_FEATURE for a store without static
+ * large objects; NETWORK and its kin.
+ */
+export async function openSwift(
+  config: SwiftConfig,
+  location: SwiftLocation,
+  signal: AbortSignal,
+): Promise<SwiftDestination> {
+  checkLocation(location, Number.POSITIVE_INFINITY);
+  const client = await openSwiftClient(config, signal);
+  const info = await client.info(signal);
+  checkLocation(location, info.maxNameBytes - NAME_OVERHEAD);
+  const name = swiftName(location);
+  if (!info.staticLargeObjects) {
+    throw new Fault("UNSUPPORTED_FEATURE", `${name}: the store offers no static large objects (slo)`);
+  }
+  const segments = config.segmentContainer ?? `${location.container}_segments`;
+  checkLocation({ container: segments, object: location.object }, Number.POSITIVE_INFINITY);
+  const place = (id: string): UploadPlace => ({ client, info, location, segments, id });
+
+  return {
+    name,
+    limits: limitsOf(info),
+
+    async begin(intent: UploadIntent, signal: AbortSignal): Promise<Upload> {
+      const { container, object } = location;
+      const policy = await ensureContainer(client, container, undefined, signal);
+      await ensureContainer(client, segments, policy, signal);
+      if (intent.existing === "refuse") {
+        const there = await client.head(container, object, `${name}: looking for it`, signal);
+        if (there !== undefined) {
+          throw new Fault(
+            "ALREADY_EXISTS",
+            `${name}: is there already: ask to replace it, or choose another name`,
+          );
+        }
+      }
+      return new SwiftUpload(place(newUploadId(randomUUID())), intent.existing);
+    },
+
+    async resume(token: UploadToken, intent: UploadIntent, signal: AbortSignal): Promise<Upload> {
+      const { id } = token;
+      if (
+        token["store"] !== "swift" ||
+        token["container"] !== location.container ||
+        token["object"] !== location.object ||
+        token["segments"] !== segments ||
+        typeof id !== "string" ||
+        !isUploadId(id)
+      ) {
+        throw new Fault(
+          "NOT_FOUND",
+          `${name}: the upload to be resumed is not one to this place: start again`,
+        );
+      }
+      for (const container of [location.container, segments]) {
+        if (
+          (await client.head(container, undefined, `${name}: looking for ${container}`, signal)) === undefined
+        ) {
+          throw new Fault("NOT_FOUND", `${name}: the container ${container} is gone, and the upload with it`);
+        }
+      }
+      return new SwiftUpload(place(id), intent.existing);
+    },
+
+    async *listUploads(signal: AbortSignal): AsyncGenerator<UploadToken> {
+      const { container, object } = location;
+      const what = `${name}: looking for uploads`;
+      const live = (await client.head(container, object, what, signal))?.[UPLOAD_META];
+      for await (const folder of client.listFolders(segments, `${object}/`, what, signal)) {
+        const id = folder.slice(object.length + 1, -1);
+        if (isUploadId(id) && id !== live) yield new SwiftUpload(place(id), "refuse").token;
+      }
+    },
+
+    source: (signal: AbortSignal) => openSwiftObject(client, location, signal),
+
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+function limitsOf(info: SwiftInfo): StoreLimits {
+  const maxPart = Math.min(info.maxObjectBytes, 5 * GiB);
+  return {
+    // One byte would do, but a part below this is slow to read back.
+    minPart: Math.min(SLOW_ENTRY, maxPart),
+    maxPart,
+    // Two levels of manifests.
+    maxParts: Math.min(info.maxEntries ** 2, 99_999_999),
+    preferredPart: Math.min(64 * MiB, maxPart),
+    placement: "parts",
+    zeros: "free",
+    zeroPart: Math.min(MiB, maxPart),
+    checksums: ["md5"],
+  };
+}
+
+/** Makes the container when it is missing; returns its storage policy. */
+async function ensureContainer(
+  client: SwiftClient,
+  container: string,
+  policy: string | undefined,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const headers = await client.head(container, undefined, `swift://${container}: looking for it`, signal);
+  if (headers !== undefined) return headers["x-storage-policy"];
+  await client.ask(
+    {
+      method: "PUT",
+      path: `/${encodeURIComponent(container)}`,
+      // Segments lie on the same kind of disks as their object.
+      headers: { "content-length": "0", ...(policy === undefined ? {} : { "x-storage-policy": policy }) },
+      what: `swift://${container}: making the container`,
+      answers: [200, 201, 202, 204],
+    },
+    signal,
+  );
+  return policy;
+}
