@@ -1,0 +1,37 @@
+/** Guest clusters to stored clusters. */
+import { encodeDeflate, encodeZstd } from "../../codec/codec.ts";
+import type { Compression, Encoding, Output, UnitEncoder } from "../format.ts";
+
+/**
+ * zlib 1: with libdeflate 250 MiB/s per core at 0.156 of the size, where level 6 gives 118 MiB/s at 0.139. With
+ * node:zlib the step is as large. Less than one part in eight of the size does not pay for half of the speed.
+ * zstd 3: 268 MiB/s at 0.147, as fast as zlib 1 and the level that qemu-img writes; level 1 is up to a third faster,
+ * but stores 5% more, and an image is stored and read far longer than it is written.
+ */
+export const DEFAULT_LEVEL = { none: 0, zlib: 1, zstd: 3 } as const satisfies Record<Compression, number>;
+
+export const MAX_LEVEL = { none: 0, zlib: 12, zstd: 19 } as const satisfies Record<Compression, number>;
+
+/**
+ * Compressed clusters stand back to back; one that does not shrink is stored plain at the next cluster boundary.
+ * The entry is the number of stored bytes: less than a cluster says compressed, a whole cluster says plain.
+ */
+export function encoder(encoding: Encoding): UnitEncoder {
+  const { unit, level } = encoding;
+  const compress = { none: undefined, zlib: encodeDeflate, zstd: encodeZstd }[encoding.compression];
+  return {
+    encode(bytes, _guestUnit, effort, out) {
+      const coded = effort === "plain" ? undefined : compress?.(bytes, level);
+      if (coded === undefined || coded.length >= unit) return addPlain(bytes, unit, out);
+      out.add(coded);
+      return coded.length;
+    },
+  };
+}
+
+function addPlain(bytes: Uint8Array, unit: number, out: Output): number {
+  const inside = out.length % unit;
+  if (inside !== 0) out.addZeros(unit - inside);
+  out.add(bytes);
+  return unit;
+}
