@@ -31,8 +31,10 @@ export interface Unfinished {
 }
 
 export interface Journal extends AsyncDisposable {
-  /** What the journal held when it was opened. */
+  /** What the journal held when it was opened, until it is forgotten. */
   readonly unfinished: Unfinished | undefined;
+  /** Nothing is to be gone on with. */
+  forget(): Promise<void>;
   /** Forgets all and begins anew. */
   begin(identity: string, token: UploadToken): Promise<void>;
   append(receipt: SegmentReceipt): Promise<void>;
@@ -94,8 +96,18 @@ function fileJournal(
       throw Fault.from(error, path);
     });
   };
+  let present = unfinished;
   return {
-    unfinished,
+    get unfinished() {
+      return present;
+    },
+    async forget() {
+      present = undefined;
+      places.clear();
+      await tail;
+      await file.truncate(0);
+      end = 0;
+    },
     async begin(identity, token) {
       await tail;
       await file.truncate(0);
@@ -140,6 +152,7 @@ export function memoryJournal(): Journal {
   const units = new Map<number, string>();
   return {
     unfinished: undefined,
+    forget: async () => {},
     async begin() {
       units.clear();
     },

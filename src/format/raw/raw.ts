@@ -13,7 +13,7 @@ export const raw: Format = {
   },
   writer: {
     layout(options) {
-      if (options.compression !== "none") {
+      if ((options.compression ?? "none") !== "none") {
         throw new Fault(
           "USAGE",
           "raw images cannot be compressed; choose --format qcow2, or --compression none",

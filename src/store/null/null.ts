@@ -14,6 +14,7 @@ export function openNull(): Destination {
       placement: "parts",
       zeros: "free",
       zeroPart: 64 * 1024,
+      receipts: "none",
       checksums: [],
     },
     begin: async () => upload,

@@ -1,0 +1,187 @@
+/** One transfer from request to landed and, if asked, verified object. */
+import { createHash } from "node:crypto";
+import { formatGuestDigest } from "../digest/guest-digest.ts";
+import { Fault } from "../fault/fault.ts";
+import type { Compression, Image, Layout } from "../format/format.ts";
+import { formatByUserName } from "../format/registry.ts";
+import type { Destination, UploadIntent } from "../store/store.ts";
+import { digestImage } from "../transfer/digest-image.ts";
+import type { Producer } from "../transfer/job.ts";
+import { type Journal, memoryJournal, openJournal } from "../transfer/journal.ts";
+import type { Progress } from "../transfer/shared.ts";
+import { type TransferResult, transfer } from "../transfer/transfer.ts";
+import { type ImageRequest, type OpenedImage, openImage } from "./open-image.ts";
+import type { Places } from "./places.ts";
+
+export interface TransferImageRequest {
+  readonly source: ImageRequest;
+  readonly destination: string;
+  /** Format to write; absent: the source's own. */
+  readonly format?: string;
+  /** Absent: none, or zlib and zstd where the format is always compressed. */
+  readonly compression?: Compression;
+  readonly level?: number;
+  readonly clusterSize?: number;
+  readonly roundTo?: number;
+  readonly segment?: number;
+  readonly concurrency: number;
+  readonly memory: number;
+  readonly bandwidth: number;
+  readonly existing: UploadIntent["existing"];
+  /** What to do with an unfinished transfer to the same destination. */
+  readonly unfinished: "resume" | "discard";
+  readonly verify: "digest" | "read back";
+}
+
+export interface EnginePorts {
+  readonly places: Places;
+  readonly producer: Producer;
+  /** Where journals are kept. */
+  readonly stateDirectory: string;
+  readonly events: TransferEvents;
+}
+
+export interface TransferEvents {
+  onStage(stage: "transfer" | "verify"): void;
+  onProgress(sample: () => Progress): void;
+  onResume(landed: number, parts: number): void;
+  onRetry(fault: Fault, waitMs: number): void;
+}
+
+export interface Transferred extends TransferResult {
+  readonly verified: boolean;
+}
+
+/** @throws Fault; see `transfer`. VERIFY_FAILED when the landed object reads otherwise than the source. */
+export async function transferImage(
+  request: TransferImageRequest,
+  ports: EnginePorts,
+  signal: AbortSignal,
+): Promise<Transferred> {
+  const { places, producer, events } = ports;
+  await using opened = await openImage(request.source, places, signal);
+  const { image } = opened;
+  const format = request.format ?? image.format;
+  const layout = layoutFor(request, image, format, opened);
+  await using destination = await places.destination(request.destination, signal);
+  await using journal = await journalFor(destination, ports);
+  if (request.unfinished === "discard")
+    await discardUnfinished(journal, destination, request.existing, signal);
+
+  events.onStage("transfer");
+  const result = await transfer(
+    { ...request, image, layout, destination, identity: identityOf(request, opened, layout) },
+    { producer, journal, ...reporting(events) },
+    signal,
+  );
+  if (request.verify === "digest") return { ...result, verified: false };
+  events.onStage("verify");
+  await readBack(destination, format, result, ports, signal);
+  return { ...result, verified: true };
+}
+
+function reporting(events: TransferEvents) {
+  return {
+    onProgress: (sample: () => Progress) => events.onProgress(sample),
+    onResume: (landed: number, parts: number) => events.onResume(landed, parts),
+    onRetry: (fault: Fault, waitMs: number) => events.onRetry(fault, waitMs),
+  };
+}
+
+function layoutFor(
+  request: TransferImageRequest,
+  image: Image,
+  format: string,
+  { source }: OpenedImage,
+): Layout {
+  const { level, clusterSize, roundTo } = request;
+  return formatByUserName(format).writer.layout({
+    virtualSize: image.virtualSize,
+    ...(request.compression === undefined ? {} : { compression: request.compression }),
+    ...(level === undefined ? {} : { level }),
+    ...(clusterSize === undefined ? {} : { clusterSize }),
+    ...(roundTo === undefined ? {} : { roundTo }),
+    // Equal input and options give equal bytes: identifiers inside the image depend on what is written, not on when.
+    seed: createHash("sha256")
+      .update(`${source.size}\n${image.virtualSize}\n${format}`)
+      .digest()
+      .subarray(0, 16),
+  });
+}
+
+function journalFor(destination: Destination, ports: EnginePorts): Promise<Journal> {
+  if (destination.limits.receipts === "none") return Promise.resolve(memoryJournal());
+  return openJournal(ports.stateDirectory, destination.name);
+}
+
+/** All that must be the same for a transfer to be gone on with. */
+function identityOf(request: TransferImageRequest, { image }: OpenedImage, layout: Layout): string {
+  const versions = image.sources.map((source) => `${source.name} ${source.version}`);
+  const { compression, level, clusterSize, segment } = request;
+  const shape =
+    layout.shape === "flat" ? ["flat", Buffer.from(layout.tail).toString("hex")] : [layout.encoding];
+  return JSON.stringify([
+    1,
+    versions,
+    request.source.snapshot,
+    shape,
+    compression,
+    level,
+    clusterSize,
+    segment,
+  ]);
+}
+
+async function discardUnfinished(
+  journal: Journal,
+  destination: Destination,
+  existing: UploadIntent["existing"],
+  signal: AbortSignal,
+): Promise<void> {
+  const { unfinished } = journal;
+  if (unfinished !== undefined) {
+    const upload = await destination
+      .resume(unfinished.token, { existing }, signal)
+      .catch((error: unknown) => {
+        const fault = Fault.from(error, destination.name);
+        if (fault.code === "NOT_FOUND") return undefined;
+        throw fault;
+      });
+    await upload?.abort(signal);
+  }
+  await journal.forget();
+}
+
+async function readBack(
+  destination: Destination,
+  format: string,
+  result: TransferResult,
+  { producer, events }: EnginePorts,
+  signal: AbortSignal,
+): Promise<void> {
+  const places: Places = {
+    source: () => destination.source(signal),
+    destination: async () => destination,
+  };
+  const reader = { location: destination.name, format, backing: [], allowAmplification: true };
+  await using landed = await openImage(reader, places, signal);
+  const digest = await digestImage(
+    landed.image,
+    {
+      producer,
+      onProgress: (sample) =>
+        events.onProgress(() => {
+          const { read, total } = sample();
+          return { read, encoded: 0, sent: 0, committed: read, total };
+        }),
+    },
+    signal,
+  );
+  const found = formatGuestDigest(digest);
+  if (found !== result.guestDigest) {
+    throw new Fault(
+      "VERIFY_FAILED",
+      `${destination.name}: reads back with guest digest ${found}, but ${result.guestDigest} was sent; do not use it`,
+    );
+  }
+}

@@ -1,0 +1,37 @@
+#!/usr/bin/env node
+/** The program: signals, exit status, and the command line. */
+import { readFileSync } from "node:fs";
+import { run } from "./cli/program.ts";
+import { Fault } from "./fault/fault.ts";
+
+const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+const stopping = new AbortController();
+let asked = 0;
+for (const name of ["SIGINT", "SIGTERM"] as const) {
+  process.on(name, () => {
+    asked += 1;
+    // The first asks for a clean stop that leaves a journal; whoever asks again wants out.
+    if (asked > 1) process.exit(130);
+    stopping.abort(
+      new Fault(
+        "CANCELED",
+        "interrupted; run the same command again to go on, or add --restart to begin anew",
+      ),
+    );
+  });
+}
+
+const { stdin, stdout, stderr, env } = process;
+process.exitCode = await run(
+  {
+    stdin,
+    stdout,
+    stderr,
+    signal: stopping.signal,
+    engine: async (options) => (await import("./compose.ts")).compose(env, options),
+  },
+  process.argv.slice(2),
+  manifest.version,
+);
