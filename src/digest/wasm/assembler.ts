@@ -224,7 +224,10 @@ export type KernelFunction = (...args: number[]) => number | bigint | undefined;
 
 // Node's type declarations leave WebAssembly out.
 interface WebAssemblyApi {
-  readonly Memory: new (size: { readonly initial: number; readonly maximum: number }) => {
+  readonly Memory: new (size: {
+    readonly initial: number;
+    readonly maximum: number;
+  }) => {
     readonly buffer: ArrayBuffer;
   };
   readonly Module: new (bytes: Uint8Array) => object;
@@ -255,7 +258,9 @@ function encodeModule(builder: FunctionBuilder, pages: number): Uint8Array {
   return Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
     ...section(1, [type]),
-    ...section(2, [[...text("kernel"), ...text("memory"), 0x02, 0x01, ...unsigned(pages), ...unsigned(pages)]]),
+    ...section(2, [
+      [...text("kernel"), ...text("memory"), 0x02, 0x01, ...unsigned(pages), ...unsigned(pages)],
+    ]),
     ...section(3, [[0]]),
     ...section(7, [[...text(builder.name), 0x00, 0]]),
     ...section(10, [body]),

@@ -142,22 +142,28 @@ function compressFunction(lanes: number): FunctionBuilder {
   const zero = i32.const(0);
   const rows = f.locals("v128", 8);
   const chains = [
-    ...Array.from({ length: vectors }, (_, set): Chain => ({
-      words: VECTOR,
-      state: f.locals("v128", 4),
-      sum: f.local("v128"),
-      lane: set * 4,
-      sine: (step) => v128.load32Splat(zero, SINES + step * 4),
-      message: (word) => v128.load(zero, messagePlace(word, set * 4)),
-    })),
-    ...Array.from({ length: scalars }, (_, index): Chain => ({
-      words: SCALAR,
-      state: f.locals("i32", 4),
-      sum: f.local("i32"),
-      lane: vectors * 4 + index,
-      sine: (step) => i32.const(sine(step)),
-      message: (word) => i32.load(at.get, DATA + (vectors * 4 + index) * STRIDE + word * 4),
-    })),
+    ...Array.from(
+      { length: vectors },
+      (_, set): Chain => ({
+        words: VECTOR,
+        state: f.locals("v128", 4),
+        sum: f.local("v128"),
+        lane: set * 4,
+        sine: (step) => v128.load32Splat(zero, SINES + step * 4),
+        message: (word) => v128.load(zero, messagePlace(word, set * 4)),
+      }),
+    ),
+    ...Array.from(
+      { length: scalars },
+      (_, index): Chain => ({
+        words: SCALAR,
+        state: f.locals("i32", 4),
+        sum: f.local("i32"),
+        lane: vectors * 4 + index,
+        sine: (step) => i32.const(sine(step)),
+        message: (word) => i32.load(at.get, DATA + (vectors * 4 + index) * STRIDE + word * 4),
+      }),
+    ),
   ];
 
   for (const { words, state, lane } of chains) {
@@ -197,7 +203,14 @@ function stepOf({ words, state, sum, sine, message }: Chain, step: number): Code
 }
 
 /** sum + F, G, H or I of (b, c, d), written so that as little as possible waits for b, the newest value. */
-function mix({ add, sub, and, andnot, xor }: Words, round: number, sum: Code, b: Code, c: Code, d: Code): Code {
+function mix(
+  { add, sub, and, andnot, xor }: Words,
+  round: number,
+  sum: Code,
+  b: Code,
+  c: Code,
+  d: Code,
+): Code {
   if (round === 0) return add(sum, xor(d, and(b, xor(c, d))));
   // The two halves of G have no bit in common, so that + may stand for OR.
   if (round === 1) return add(add(sum, andnot(c, d)), and(b, d));

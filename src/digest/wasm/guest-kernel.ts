@@ -1,0 +1,211 @@
+/**
+ * The block function of the guest digest. Two steps, both public: XXH3-128 with seed 0 (xxHash specification 0.2.0,
+ * "XXH3 Algorithm", the form for inputs over 240 bytes) of a block's content, in SIMD; then a permutation of those
+ * 128 bits that the block's index chooses: four rounds of a Feistel network over 64-bit halves.
+ */
+import type { Code, Local } from "./assembler.ts";
+import { createKernel, FunctionBuilder, i32, i32x4, i64, i64x2, v128 } from "./assembler.ts";
+
+const STRIPE = 64;
+const SECRET_LENGTH = 192;
+/** Bytes between two scrambles: each stripe moves 8 bytes on in the secret. */
+const SPAN = ((SECRET_LENGTH - STRIPE) / 8) * STRIPE;
+
+// Memory: | secret | accumulators | sum | data |
+const SECRET = 0;
+const ACCUMULATORS = 256;
+const SUM = 320;
+const DATA = 384;
+
+const PRIME32_1 = 0x9e3779b1n;
+const PRIME32_2 = 0x85ebca77n;
+const PRIME32_3 = 0xc2b2ae3dn;
+const PRIME64_1 = 0x9e3779b185ebca87n;
+const PRIME64_2 = 0xc2b2ae3d27d4eb4fn;
+const PRIME64_3 = 0x165667b19e3779f9n;
+const PRIME64_4 = 0x85ebca77c2b2ae63n;
+const PRIME64_5 = 0x27d4eb2f165667c5n;
+const INITIAL = [PRIME32_3, PRIME64_1, PRIME64_2, PRIME64_3, PRIME64_4, PRIME32_2, PRIME64_5, PRIME32_1];
+
+/** The default secret of XXH3. */
+const SECRET_BYTES = Buffer.from(
+  "b8fe6c3923a44bbe7c01812cf721ad1cded46de9839097db7240a4a4b7b3671fcb79e64eccc0e578825ad07dccff7221" +
+    "b8084674f743248ee03590e6813a264c3c2852bb91c300cb88d0658b1b532ea371644897a20df94e3819ef46a9deacd8a8" +
+    "fa763fe39c343ff9dcbbc7c70b4f1d8a51e04bcdb45931c89f7ec9d9787364eac5ac8334d3ebc3c581a0fffa1363eb17" +
+    "0ddd51b7f0da49d316552629d4689e2b16be587d47a1fc8ff8b8d17ad031ce45cb3a8f95160428afd7fbcabb4b407e",
+  "hex",
+);
+
+/** Steps of the sequence that the round keys are drawn from: 2^64 divided by the golden ratio. */
+const GOLDEN = 0x9e3779b97f4a7c15n;
+const ROUNDS = 4;
+
+export interface GuestKernel {
+  /** Where a block's content goes before a call. */
+  readonly block: Uint8Array;
+  /** The sum of all contributions since it was last set to 0: low and high half. */
+  readonly sum: BigUint64Array;
+  /** Adds the contribution of the block, whose index is `indexHigh · 2^32 + indexLow`. */
+  add(indexLow: number, indexHigh: number): void;
+}
+
+/** A kernel for blocks of `length` bytes, a multiple of 1 KiB. */
+export function createGuestKernel(length: number): GuestKernel {
+  const { memory, compile } = createKernel(DATA + length);
+  memory.set(SECRET_BYTES, SECRET);
+  return {
+    block: memory.subarray(DATA, DATA + length),
+    sum: new BigUint64Array(memory.buffer, SUM, 2),
+    add: compile(addFunction(length)),
+  };
+}
+
+function addFunction(length: number): FunctionBuilder {
+  const f = new FunctionBuilder("add", ["i32", "i32"]);
+  const [indexLow, indexHigh] = f.params as [Local, Local];
+  const [low, high] = hashContent(f, length);
+  permute(
+    f,
+    low,
+    high,
+    i64.or(i64.extendI32(indexLow.get), i64.shl(i64.extendI32(indexHigh.get), i64.const(32n))),
+  );
+  const zero = i32.const(0);
+  f.emit(
+    high.set(i64.add(high.get, i64.load(zero, SUM + 8))),
+    i64.store(zero, i64.add(low.get, i64.load(zero, SUM)), SUM),
+    // The low half has carried when it is now below what was added.
+    i64.store(zero, i64.add(high.get, i64.extendI32(i64.ltU(i64.load(zero, SUM), low.get))), SUM + 8),
+  );
+  return f;
+}
+
+/** XXH3-128 of the block, as two locals. */
+function hashContent(f: FunctionBuilder, length: number): [Local, Local] {
+  const at = f.local("i32");
+  const spans = f.local("i32");
+  const accumulators = f.locals("v128", 4);
+  const [data, key] = f.locals("v128", 2) as [Local, Local];
+  const stripe = (address: Code, offset: number, secret: number) => {
+    for (const [index, accumulator] of accumulators.entries()) {
+      f.emit(
+        data.set(v128.load(address, DATA + offset + index * 16)),
+        key.set(v128.xor(data.get, v128.load(i32.const(0), SECRET + secret + index * 16))),
+        accumulator.set(i64x2.add(accumulator.get, i64x2.shuffle([1, 0], data.get, data.get))),
+        accumulator.set(
+          i64x2.add(
+            accumulator.get,
+            i64x2.extmulLowU(
+              i32x4.shuffle([0, 2, 0, 2], key.get, key.get),
+              i32x4.shuffle([1, 3, 1, 3], key.get, key.get),
+            ),
+          ),
+        ),
+      );
+    }
+  };
+  const scramble = () => {
+    for (const [index, accumulator] of accumulators.entries()) {
+      const secret = v128.load(i32.const(0), SECRET + SECRET_LENGTH - STRIPE + index * 16);
+      f.emit(
+        accumulator.set(
+          i64x2.mul(
+            v128.xor(v128.xor(accumulator.get, i64x2.shrU(accumulator.get, i32.const(47))), secret),
+            i64x2.splat(i64.const(PRIME32_1)),
+          ),
+        ),
+      );
+    }
+  };
+
+  for (const [index, accumulator] of accumulators.entries()) {
+    const bytes = Buffer.alloc(16);
+    bytes.writeBigUInt64LE(INITIAL[index * 2] as bigint, 0);
+    bytes.writeBigUInt64LE(INITIAL[index * 2 + 1] as bigint, 8);
+    f.emit(accumulator.set(v128.const([...bytes])));
+  }
+  // The last span lacks its last stripe, which is hashed under a key of its own and without a scramble.
+  f.emit(spans.set(i32.const(length / SPAN - 1)));
+  f.whileNonZero(spans, () => {
+    for (let index = 0; index < SPAN / STRIPE; index += 1) stripe(at.get, index * STRIPE, index * 8);
+    scramble();
+    f.emit(at.set(i32.add(at.get, i32.const(SPAN))), spans.set(i32.sub(spans.get, i32.const(1))));
+  });
+  for (let index = 0; index < SPAN / STRIPE - 1; index += 1) stripe(at.get, index * STRIPE, index * 8);
+  stripe(at.get, SPAN - STRIPE, SECRET_LENGTH - STRIPE - 7);
+
+  for (const [index, accumulator] of accumulators.entries()) {
+    f.emit(v128.store(i32.const(0), accumulator.get, ACCUMULATORS + index * 16));
+  }
+  const mask = (1n << 64n) - 1n;
+  const total = BigInt(length);
+  return [
+    merge(f, 11, (total * PRIME64_1) & mask),
+    merge(f, SECRET_LENGTH - STRIPE - 11, ~(total * PRIME64_2) & mask),
+  ];
+}
+
+/** Joins the eight accumulators under a part of the secret. */
+function merge(f: FunctionBuilder, secret: number, start: bigint): Local {
+  const zero = i32.const(0);
+  const result = f.local("i64");
+  const [a, b] = f.locals("i64", 2) as [Local, Local];
+  const keyed = (lane: number) =>
+    i64.xor(i64.load(zero, ACCUMULATORS + lane * 8), i64.load(zero, SECRET + secret + lane * 8));
+  f.emit(result.set(i64.const(start)));
+  for (let lane = 0; lane < 8; lane += 2) {
+    f.emit(a.set(keyed(lane)), b.set(keyed(lane + 1)));
+    f.emit(result.set(i64.add(result.get, foldedProduct(f, a.get, b.get))));
+  }
+  f.emit(
+    result.set(i64.xor(result.get, i64.shrU(result.get, i64.const(37n)))),
+    result.set(i64.mul(result.get, i64.const(0x165667919e3779f9n))),
+    result.set(i64.xor(result.get, i64.shrU(result.get, i64.const(32n)))),
+  );
+  return result;
+}
+
+/** The low XOR the high half of the 128-bit product; emits what it needs before. */
+function foldedProduct(f: FunctionBuilder, a: Code, b: Code): Code {
+  const [lowLow, highLow, lowHigh, cross] = f.locals("i64", 4) as [Local, Local, Local, Local];
+  const low = (x: Code) => i64.and(x, i64.const(0xffff_ffffn));
+  const high = (x: Code) => i64.shrU(x, i64.const(32n));
+  f.emit(
+    lowLow.set(i64.mul(low(a), low(b))),
+    highLow.set(i64.mul(high(a), low(b))),
+    lowHigh.set(i64.mul(low(a), high(b))),
+    cross.set(i64.add(i64.add(high(lowLow.get), low(highLow.get)), lowHigh.get)),
+  );
+  return i64.xor(
+    i64.mul(a, b),
+    i64.add(i64.add(high(highLow.get), high(cross.get)), i64.mul(high(a), high(b))),
+  );
+}
+
+/** Each round: (low, high) becomes (high, low ^ mix(high + key)); keys are drawn from the index. */
+function permute(f: FunctionBuilder, low: Local, high: Local, index: Code): void {
+  const [counter, mixed] = f.locals("i64", 2) as [Local, Local];
+  f.emit(counter.set(i64.mul(index, i64.const(BigInt(ROUNDS)))));
+  for (let round = 0; round < ROUNDS; round += 1) {
+    f.emit(
+      counter.set(i64.add(counter.get, i64.const(1n))),
+      mixed.set(i64.mul(counter.get, i64.const(GOLDEN))),
+    );
+    mix(f, mixed);
+    f.emit(mixed.set(i64.add(mixed.get, high.get)));
+    mix(f, mixed);
+    f.emit(mixed.set(i64.xor(mixed.get, low.get)), low.set(high.get), high.set(mixed.get));
+  }
+}
+
+/** The 64-bit finaliser of MurmurHash3. */
+function mix(f: FunctionBuilder, x: Local): void {
+  const fold = x.set(i64.xor(x.get, i64.shrU(x.get, i64.const(33n))));
+  f.emit(
+    fold,
+    x.set(i64.mul(x.get, i64.const(0xff51afd7ed558ccdn))),
+    fold,
+    x.set(i64.mul(x.get, i64.const(0xc4ceb9fe1a85ec53n))),
+    fold,
+  );
+}
