@@ -1,0 +1,77 @@
+/**
+ * Alibaba OSS as a destination: multipart uploads that the workers send with signed requests, zeros by part copy, and
+ * CRC-64/XZ checked per part and for the whole object.
+ */
+import { randomUUID } from "node:crypto";
+import { GiB, KiB, MiB } from "../../bytes/units.ts";
+import { Fault } from "../../fault/fault.ts";
+import type { Destination, StoreLimits } from "../store.ts";
+import { OssClient } from "./client.ts";
+import { checkKey, type OssConfig, type OssLocation } from "./config.ts";
+import { ossCodeOf } from "./error.ts";
+import { ossSource } from "./source.ts";
+import { alreadyExists, OssUpload, UPLOAD_META } from "./upload.ts";
+
+/** Source: OSS API reference, UploadPart and CompleteMultipartUpload. */
+export const OSS_LIMITS: StoreLimits = {
+  minPart: 100 * KiB,
+  maxPart: 5 * GiB,
+  maxParts: 10_000,
+  preferredPart: 64 * MiB,
+  placement: "parts",
+  zeros: "free",
+  // A copy is a request: shorter runs are cheaper sent.
+  zeroPart: MiB,
+  checksums: ["crc64xz"],
+};
+
+/**
+ * Talks to nobody before `begin`, `resume` or `source`.
+ * @throws Fault USAGE when endpoint, bucket or key cannot be.
+ */
+export async function openOss(
+  config: OssConfig,
+  location: OssLocation,
+  signal: AbortSignal,
+): Promise<Destination> {
+  signal.throwIfAborted();
+  checkKey(location);
+  const { bucket, key } = location;
+  const client = new OssClient(config, bucket);
+  const name = client.nameOf(key);
+  return {
+    name,
+    limits: OSS_LIMITS,
+    async begin(intent, signal) {
+      const refuse = intent.existing === "refuse";
+      if (refuse && (await client.head(key, signal)) !== undefined) throw alreadyExists(name);
+      const id = randomUUID();
+      const headers = {
+        "content-type": "application/octet-stream",
+        [UPLOAD_META]: id,
+        ...(refuse ? { "x-oss-forbid-overwrite": "true" } : {}),
+      };
+      const uploadId = await client.initiate(key, headers, signal);
+      return new OssUpload(client, location, intent, { uploadId, id, state: "fresh" });
+    },
+    async resume(token, intent, signal) {
+      const { uploadId, id } = token;
+      const fits = token["store"] === "oss" && token["bucket"] === bucket && token["key"] === key;
+      if (!fits || typeof uploadId !== "string" || typeof id !== "string") {
+        throw new Fault("NOT_FOUND", `${name}: the journal speaks of another upload`);
+      }
+      const upload = new OssUpload(client, location, intent, { uploadId, id, state: "resumed" });
+      try {
+        await upload.held(signal).next();
+      } catch (error) {
+        if (ossCodeOf(error) !== "NoSuchUpload") throw error;
+        const published = (await client.head(key, signal))?.headers[UPLOAD_META] === id;
+        const why = published ? "was completed" : "is gone: begin again";
+        throw new Fault("NOT_FOUND", `${name}: the upload ${why}`, { details: { published }, cause: error });
+      }
+      return upload;
+    },
+    source: (signal) => ossSource(config, location, signal),
+    async [Symbol.asyncDispose]() {},
+  };
+}

@@ -1,0 +1,30 @@
+/** An OSS object as a source, pinned by its ETag. */
+import { Fault } from "../../fault/fault.ts";
+import { httpSource } from "../../source/http/http.ts";
+import type { Source } from "../../source/source.ts";
+import { OssClient } from "./client.ts";
+import { checkKey, type OssConfig, type OssLocation } from "./config.ts";
+
+/** Outlives any one job; each job asks for a new one. */
+const URL_SECONDS = 3600;
+
+/** @throws Fault NOT_FOUND, PERMISSION, CREDENTIALS, USAGE, NETWORK. */
+export async function ossSource(
+  config: OssConfig,
+  location: OssLocation,
+  signal: AbortSignal,
+): Promise<Source> {
+  checkKey(location);
+  const client = new OssClient(config, location.bucket);
+  const name = client.nameOf(location.key);
+  const head = await client.head(location.key, signal);
+  if (head === undefined) throw new Fault("NOT_FOUND", `${name}: is not there`);
+  return httpSource({
+    name,
+    size: head.size,
+    version: `oss-${head.etag}-${head.size}`,
+    etag: head.etag,
+    ...client.trust,
+    sign: async () => client.presignedGet(location.key, client.trafficLimit, URL_SECONDS),
+  });
+}
