@@ -220,7 +220,7 @@ export interface Kernel {
   compile(builder: FunctionBuilder): KernelFunction;
 }
 
-export type KernelFunction = (...args: number[]) => number | bigint | undefined;
+export type KernelFunction = (...args: (number | bigint)[]) => number | bigint | undefined;
 
 // Node's type declarations leave WebAssembly out.
 interface WebAssemblyApi {
