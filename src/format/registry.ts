@@ -1,10 +1,13 @@
 /** Every format, in the order in which content is held against them. One more format is one line here. */
 import { Fault } from "../fault/fault.ts";
 import type { Format, FormatName } from "./format.ts";
+import { qcow2 } from "./qcow2/qcow2.ts";
 import { raw } from "./raw/raw.ts";
+import { vhd, vhdFixed } from "./vhd/vhd.ts";
+import { zvhd, zvhd2 } from "./zvhd/zvhd.ts";
 
 // raw is last: anything is a raw image that carries no other format's mark.
-export const FORMATS: readonly Format[] = [raw];
+export const FORMATS: readonly Format[] = [qcow2, zvhd2, zvhd, vhd, vhdFixed, raw];
 
 export function formatNamed(name: FormatName): Format {
   const format = FORMATS.find((candidate) => candidate.name === name);
