@@ -8,7 +8,7 @@ import type { Destination, StoreLimits, Upload, UploadIntent, UploadToken } from
 import { headObject, openAccess, QUICK_MS, type S3Access } from "./client.ts";
 import type { S3Config, S3Location } from "./config.ts";
 import { abortUpload, listParts, removeObject } from "./multipart.ts";
-import { limitsOf, MAX_PARTS } from "./provider.ts";
+import { limitsOf } from "./provider.ts";
 import { openObject } from "./source.ts";
 import { alreadyExists, beginUpload, S3Upload } from "./upload.ts";
 import { zerosPrefix } from "./zero-ladder.ts";
@@ -30,7 +30,7 @@ export async function openS3(
   signal: AbortSignal,
 ): Promise<Destination> {
   const access = await openAccess(config);
-  return new S3Destination(access, location, limitsOf(access.provider, await maxParts(access, signal)));
+  return new S3Destination(access, location, await findLimits(access, signal));
 }
 
 class S3Destination implements Destination {
@@ -91,15 +91,23 @@ class S3Destination implements Destination {
   }
 }
 
-const SwiftInfo = z.object({ s3api: z.object({ max_upload_part_num: z.number().int().positive() }) });
+const Positive = z.number().int().positive();
+
+/** What OpenStack Swift tells of itself; each entry of a manifest is a part. */
+const SwiftInfo = z.object({
+  s3api: z.object({ max_upload_part_num: Positive, min_segment_size: Positive }),
+  slo: z.object({ max_manifest_segments: Positive }),
+  swift: z.object({ max_file_size: Positive }),
+});
 
 /**
- * Parts that one object may have. OpenStack Swift, whose S3 API takes 1,000 unless set otherwise, says so to
- * everybody under /info; other servers have no such page.
+ * The limits of the server. OpenStack Swift, whose S3 API takes 1,000 parts unless set otherwise, tells its own to
+ * everybody under /info; other servers have no such page and keep Amazon's.
  */
-async function maxParts(access: S3Access, signal: AbortSignal): Promise<number> {
+async function findLimits(access: S3Access, signal: AbortSignal): Promise<StoreLimits> {
+  const known = limitsOf(access.provider);
   const { endpoint, ca } = access.config;
-  if (endpoint === undefined || access.provider.name === "aws") return MAX_PARTS;
+  if (endpoint === undefined || access.provider.name === "aws") return known;
   const name = `S3 at ${endpoint}`;
   try {
     const url = new URL("/info", endpoint).href;
@@ -107,13 +115,18 @@ async function maxParts(access: S3Access, signal: AbortSignal): Promise<number> 
     const reply = await http({ method: "GET", url, name, ...(ca === undefined ? {} : { ca }) }, patience);
     if (reply.status !== 200) {
       await discardBody(reply);
-      return MAX_PARTS;
+      return known;
     }
-    const info = SwiftInfo.safeParse(JSON.parse(await readText(reply, 1_048_576, name)));
-    return Math.min(MAX_PARTS, info.data?.s3api.max_upload_part_num ?? MAX_PARTS);
+    const { s3api, slo, swift } = SwiftInfo.parse(JSON.parse(await readText(reply, 1_048_576, name)));
+    return {
+      ...known,
+      minPart: Math.max(known.minPart, s3api.min_segment_size),
+      maxPart: Math.min(known.maxPart, swift.max_file_size),
+      maxParts: Math.min(known.maxParts, s3api.max_upload_part_num, slo.max_manifest_segments),
+    };
   } catch {
     signal.throwIfAborted();
-    return MAX_PARTS;
+    return known;
   }
 }
 

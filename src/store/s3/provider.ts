@@ -50,15 +50,15 @@ function isAmazon(endpoint: string | undefined): boolean {
 }
 
 /** Amazon S3 User Guide, "Multipart upload limits". */
-export const MIN_PART = 5 * MiB;
-export const MAX_PART = 5 * GiB;
+const MIN_PART = 5 * MiB;
+const MAX_PART = 5 * GiB;
 export const MAX_PARTS = 10_000;
 
-export function limitsOf(provider: Provider, maxParts: number): StoreLimits {
+export function limitsOf(provider: Provider): StoreLimits {
   return {
     minPart: MIN_PART,
     maxPart: MAX_PART,
-    maxParts,
+    maxParts: MAX_PARTS,
     preferredPart: 64 * MiB,
     placement: "parts",
     zeros: "free",

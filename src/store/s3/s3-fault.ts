@@ -148,7 +148,7 @@ function refusalOf(error: unknown): S3Refusal | undefined {
   const unnamed = ["UnknownError", "Unknown", "Error", "Forbidden", "BadRequest"].includes(code);
   return {
     code: unnamed ? "" : code,
-    message: unnamed || error.message === error.name ? "" : error.message,
+    message: unnamed || [error.name, "UnknownError"].includes(error.message) ? "" : error.message,
     status: status ?? 0,
     headers: $response?.headers ?? {},
   };

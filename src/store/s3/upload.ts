@@ -51,8 +51,8 @@ export class S3Upload implements Upload {
   readonly #id: UploadId;
   readonly #intent: UploadIntent;
   readonly #zeros: ZeroLadder;
-  /** Whether the object may have been published by this upload. */
-  #published: boolean;
+  /** Whether this upload may have published the object; `kept`: it has, and that was told. */
+  #published: "no" | "perhaps" | "kept";
 
   constructor(
     access: S3Access,
@@ -66,7 +66,7 @@ export class S3Upload implements Upload {
     this.#id = id;
     this.#intent = intent;
     this.#zeros = new ZeroLadder(access, location, id.mark, history);
-    this.#published = history === "resumed";
+    this.#published = history === "resumed" ? "perhaps" : "no";
     this.token = { uploadId: id.id, mark: id.mark, bucket: location.bucket, key: location.key };
   }
 
@@ -127,6 +127,7 @@ export class S3Upload implements Upload {
     const before = await this.#lookFirst(signal);
     const head = before ?? (await this.#publish(parts, whole, signal));
     const landed = this.#judge(head, whole);
+    this.#published = "kept";
     // The object stands, whatever becomes of the rest.
     const remains = await this.#zeros.remove(signal).catch(() => []);
     return remains.length === 0 ? landed : { ...landed, remains };
@@ -135,7 +136,7 @@ export class S3Upload implements Upload {
   async abort(signal: AbortSignal): Promise<void> {
     await abortUpload(this.#access, this.#location, this.#id.id, signal);
     const left = await this.#zeros.remove(signal);
-    if (this.#published) {
+    if (this.#published === "perhaps") {
       // Completing may have succeeded without our having heard of it, or brought out something that is not whole.
       const head = await headObject(this.#access, this.#location, signal);
       if (head !== undefined && this.#isOurs(head)) await removeObject(this.#access, this.#location, signal);
@@ -174,7 +175,7 @@ export class S3Upload implements Upload {
 
   /** Publishes the object, or finds that an earlier attempt with a lost reply did; returns what HEAD says of it. */
   async #publish(parts: readonly PartReceipt[], whole: Whole, signal: AbortSignal): Promise<ObjectHead> {
-    this.#published = true;
+    this.#published = "perhaps";
     let refused: Fault | undefined;
     try {
       if (whole.size === 0) await this.#putEmpty(signal);

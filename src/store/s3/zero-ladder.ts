@@ -10,7 +10,7 @@ import type { S3Location } from "./config.ts";
 import { abortUpload, copyPart, createUpload, removeObject } from "./multipart.ts";
 
 /** Bytes. The first is above the 5 MiB below which Amazon copies no ranges; the last is the longest part. */
-export const RUNGS: readonly number[] = [8, 32, 128, 512, 2048, 5120].map((size) => size * MiB);
+export const RUNGS: readonly number[] = [8, 16, 64, 256, 1024, 5120].map((size) => size * MiB);
 
 /** What a store says that does not copy parts, or not for this key. */
 const REFUSALS: ReadonlySet<FaultCode> = new Set(["UNSUPPORTED_FEATURE", "STORE_REFUSED", "PERMISSION"]);
