@@ -17,7 +17,7 @@ const SLOW_CALL_MS = 600_000;
 const PAGE = "1000";
 
 /** What is asked of the bucket. */
-export interface OssAsk {
+interface OssAsk {
   readonly method: HttpRequest["method"];
   /** Empty for the bucket itself. */
   readonly key: string;
@@ -29,7 +29,7 @@ export interface OssAsk {
   readonly deadlineMs?: number;
 }
 
-export interface OssReply {
+interface OssReply {
   readonly headers: Readonly<Record<string, string>>;
   readonly text: string;
 }

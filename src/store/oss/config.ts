@@ -109,6 +109,8 @@ export function checkKey(location: OssLocation): void {
   const refuse = (why: string) => new Fault("USAGE", `oss://${bucket}/${key}: the object's name ${why}`);
   if (bytes < 1 || bytes > 1023) throw refuse(`has ${bytes} bytes, OSS takes 1 to 1023`);
   if (!key.isWellFormed()) throw refuse("is not valid Unicode");
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they would break the XML of replies
+  if (/[\u0000-\u001f\u007f]/.test(key)) throw refuse("must not hold control characters");
   if (/^[/\\]/.test(key)) throw refuse("must not begin with a slash");
   if (key.split("/").some((segment) => segment === "." || segment === "..")) {
     throw refuse('must not hold "." or ".." as a segment');

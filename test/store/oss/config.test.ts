@@ -76,7 +76,7 @@ describe("a bucket's address", () => {
   );
 });
 
-test.each(["", "/a", "\\a", "a/../b", "./a", "a/.", "é".repeat(512), "\ud800"])(
+test.each(["", "/a", "\\a", "a/../b", "./a", "a/.", "é".repeat(512), "\ud800", "a\nb"])(
   "the key %j is refused",
   (key) => {
     expect(() => checkKey({ bucket: "images", key })).toThrowError(/the object's name/);

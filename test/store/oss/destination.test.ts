@@ -245,16 +245,33 @@ describe("a store that lies", () => {
     await upload.abort(signal);
     expectNothing(server);
   });
+
+  test("is never asked to publish what the parts do not make", async () => {
+    await using server = await startStrictOss();
+    await using destination = await open(server);
+    const upload = await destination.begin({ ...REFUSE, size: bytes.length }, signal);
+    const parts = await sendAll(upload);
+    const checksums = { crc64xz: "0123456789abcdef" };
+    await expect(upload.complete(parts, checksums, signal)).rejects.toMatchObject({
+      code: "CHECKSUM_MISMATCH",
+    });
+    await expect(upload.complete(parts.slice(1), {}, signal)).rejects.toMatchObject({
+      code: "VERIFY_FAILED",
+    });
+    expect(server.count("CompleteMultipartUpload")).toBe(0);
+    // Neither spoils the upload.
+    await upload.complete(parts, { crc64xz: crcOf(bytes) }, signal);
+  });
 });
 
 describe("an object that is there already", () => {
-  test("is refused before anything is begun", async () => {
-    await using server = await startStrictOss();
-    await using destination = await open(server);
+  test.each(["images", "kept"])("is refused before anything is begun (%s)", async (bucket) => {
+    await using server = await startStrictOss({ versioned: ["kept"] });
+    await using destination = await open(server, {}, { bucket, key: KEY });
     const first = await destination.begin(REFUSE, signal);
     await first.complete(await sendAll(first), {}, signal);
     await expect(destination.begin(REFUSE, signal)).rejects.toMatchObject({ code: "ALREADY_EXISTS" });
-    expect(server.bucket("images").uploads.size).toBe(0);
+    expect(server.bucket(bucket).uploads.size).toBe(0);
   });
 
   test.each(["images", "kept"])("is refused when it came while we uploaded (%s)", async (bucket) => {

@@ -46,6 +46,7 @@ describe("a refusal by OSS", () => {
       code: "CREDENTIALS_EXPIRED",
       details: { ossCode: "SecurityTokenExpired" },
     });
+    expect(server.requests).toBe(1);
   });
 
   test("of a clock that is off says what to do", async () => {

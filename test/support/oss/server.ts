@@ -72,6 +72,8 @@ export interface StrictOss extends AsyncDisposable {
   readonly endpoint: string;
   readonly port: number;
   readonly seen: readonly Seen[];
+  /** Requests of any kind so far, those refused for their signature included. */
+  readonly requests: number;
   /** Requests of one kind so far. */
   count(kind: Kind): number;
   inject(injection: Injection): void;
@@ -110,6 +112,7 @@ export async function startStrictOss(options: StrictOssOptions = {}): Promise<St
     buckets.set(name, new Bucket(name, options.versioned?.includes(name) ? "enabled" : "off", storage));
   }
   const seen: Seen[] = [];
+  let requests = 0;
   const pending = (options.faults ?? []).map((fault) => ({ ...fault }));
 
   function fateOf(kind: Kind): Fate | undefined {
@@ -127,6 +130,7 @@ export async function startStrictOss(options: StrictOssOptions = {}): Promise<St
   }
 
   async function answer(request: IncomingMessage): Promise<{ readonly reply: Reply; readonly fate?: Fate }> {
+    requests += 1;
     const { method = "" } = request;
     const headers = headersOf(request);
     const target = targetOf(request, region);
@@ -223,6 +227,9 @@ export async function startStrictOss(options: StrictOssOptions = {}): Promise<St
       const chunks: Buffer[] = [];
       for await (const chunk of storage.read(pieces, 0, size)) chunks.push(chunk);
       return Buffer.concat(chunks);
+    },
+    get requests() {
+      return requests;
     },
     get blobs() {
       return storage.blobs;
