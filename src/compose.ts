@@ -1,9 +1,9 @@
 /** The composition root: the only file that knows every layer, the environment and the credentials. */
 
 import type { Engine, EngineOptions } from "./cli/context.ts";
-import type { Credentials } from "./cli/credentials.ts";
 import { parseLocation } from "./config/location.ts";
 import { type Environment, readSettings, type Settings, stateDirectory } from "./config/settings.ts";
+import type { Credentials } from "./engine/credentials.ts";
 import type { Places } from "./engine/places.ts";
 import { Fault } from "./fault/fault.ts";
 import { closeHttp } from "./net/http.ts";
@@ -17,6 +17,7 @@ import { ossSource } from "./store/oss/source.ts";
 import { s3ConfigFromEnvironment } from "./store/s3/config.ts";
 import { openS3 } from "./store/s3/destination.ts";
 import { s3Source } from "./store/s3/source.ts";
+import { uploadStream } from "./store/s3/stream.ts";
 import { swiftConfigFromEnvironment } from "./store/swift/config.ts";
 import { openSwift } from "./store/swift/destination.ts";
 import { swiftSource } from "./store/swift/source.ts";
@@ -84,6 +85,11 @@ function placesOf(credentials: Credentials): Places {
         case "null":
           throw new Fault("USAGE", "null: holds nothing to read");
       }
+    },
+    streamTo(text) {
+      const location = parseLocation(text);
+      if (location.kind !== "s3") return undefined;
+      return (stream, options, signal) => uploadStream(credentials.s3(), location, stream, options, signal);
     },
     async destination(text, signal) {
       const location = parseLocation(text);

@@ -1,7 +1,8 @@
 /** What every command is given. */
+
+import type { Credentials } from "../engine/credentials.ts";
 import type { Places } from "../engine/places.ts";
 import type { Producer } from "../transfer/job.ts";
-import type { Credentials } from "./credentials.ts";
 
 export interface EngineOptions {
   /** Path of the configuration file; absent: the user's own, if any. */

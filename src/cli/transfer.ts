@@ -103,7 +103,6 @@ async function runTransfer(
       {
         places: engine.places,
         producer: engine.producer,
-        credentials: engine.credentials,
         stateDirectory: engine.stateDirectory,
         stdin: context.stdin,
         events: eventsTo(reporter),

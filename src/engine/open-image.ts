@@ -101,11 +101,11 @@ function emptySource(): Source {
 }
 
 async function emptyImage(signal: AbortSignal): Promise<Image> {
-  return raw.reader.open({ source: emptySource(), gate: CLOSED, allowAmplification: false }, signal);
+  return raw.reader.open({ source: emptySource(), gate: CLOSED_GATE, allowAmplification: false }, signal);
 }
 
-/** A raw image asks for nothing. */
-const CLOSED: ReferenceGate = {
+/** Opens nothing. */
+export const CLOSED_GATE: ReferenceGate = {
   backing: async (reference) => {
     throw notListed(reference, "--backing");
   },

@@ -10,7 +10,7 @@ import type { Producer } from "../transfer/job.ts";
 import { type Journal, memoryJournal, openJournal } from "../transfer/journal.ts";
 import type { Progress } from "../transfer/shared.ts";
 import { type TransferResult, transfer } from "../transfer/transfer.ts";
-import { type ImageRequest, type OpenedImage, openImage } from "./open-image.ts";
+import { CLOSED_GATE, type ImageRequest, type OpenedImage, openImage } from "./open-image.ts";
 import type { Places } from "./places.ts";
 
 export interface TransferImageRequest {
@@ -76,7 +76,7 @@ export async function transferImage(
   );
   if (request.verify === "digest") return { ...result, verified: false };
   events.onStage("verify");
-  await readBack(destination, format, result, ports, signal);
+  await readBack(destination, format, result.guestDigest, ports, signal);
   return { ...result, verified: true };
 }
 
@@ -152,21 +152,21 @@ async function discardUnfinished(
   await journal.forget();
 }
 
-async function readBack(
+export async function readBack(
   destination: Destination,
   format: string,
-  result: TransferResult,
+  guestDigest: string,
   { producer, events }: EnginePorts,
   signal: AbortSignal,
 ): Promise<void> {
-  const places: Places = {
-    source: () => destination.source(signal),
-    destination: async () => destination,
-  };
-  const reader = { location: destination.name, format, backing: [], allowAmplification: true };
-  await using landed = await openImage(reader, places, signal);
+  // Opened as what was written, not as what it looks like: a raw disk may well hold another image.
+  await using source = await destination.source(signal);
+  await using image = await formatByUserName(format).reader.open(
+    { source, gate: CLOSED_GATE, allowAmplification: true },
+    signal,
+  );
   const digest = await digestImage(
-    landed.image,
+    image,
     {
       producer,
       onProgress: (sample) =>
@@ -178,10 +178,10 @@ async function readBack(
     signal,
   );
   const found = formatGuestDigest(digest);
-  if (found !== result.guestDigest) {
+  if (found !== guestDigest) {
     throw new Fault(
       "VERIFY_FAILED",
-      `${destination.name}: reads back with guest digest ${found}, but ${result.guestDigest} was sent; do not use it`,
+      `${destination.name}: reads back with guest digest ${found}, but ${guestDigest} was sent; do not use it`,
     );
   }
 }

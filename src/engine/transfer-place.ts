@@ -1,6 +1,6 @@
 /** A transfer between two places as users name them: an image, or a raw stream on standard input. */
 import type { Readable } from "node:stream";
-import type { Credentials } from "../cli/credentials.ts";
+import { Fault } from "../fault/fault.ts";
 import { fileInDirectory } from "./file-name.ts";
 import {
   type EnginePorts,
@@ -8,10 +8,10 @@ import {
   type Transferred,
   transferImage,
 } from "./transfer-image.ts";
+import { transferStdin } from "./transfer-stdin.ts";
 
 export interface TransferPlacePorts extends EnginePorts {
   readonly stdin: Readable;
-  readonly credentials: Credentials;
 }
 
 export async function transferPlace(
@@ -19,7 +19,12 @@ export async function transferPlace(
   ports: TransferPlacePorts,
   signal: AbortSignal,
 ): Promise<Transferred> {
+  const stream = request.source.location === "-";
   const format = request.format ?? request.source.format ?? "raw";
+  if (stream && request.destination.endsWith("/")) {
+    throw new Fault("USAGE", `${request.destination}: a stream has no name of its own; name the file`);
+  }
   const destination = await fileInDirectory(request.destination, request.source.location, format);
-  return transferImage({ ...request, destination }, ports, signal);
+  const named = { ...request, destination };
+  return stream ? transferStdin(ports.stdin, named, ports, signal) : transferImage(named, ports, signal);
 }

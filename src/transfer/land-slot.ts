@@ -1,11 +1,11 @@
 /** Lands one slot: makes its job, has it produced, and notes the receipt. Repeats what may be repeated. */
-import { crc64Hex, crc64Zeros } from "../digest/crc64.ts";
 import { guestHex } from "../digest/guest-digest.ts";
 import { Fault } from "../fault/fault.ts";
 import { DEFAULT_RETRY, withRetry } from "../flow/retry.ts";
 import type { Layout } from "../format/format.ts";
 import type { Slot } from "../plan/slot.ts";
-import type { ChecksumName, Checksums } from "../store/store.ts";
+import type { ChecksumName } from "../store/store.ts";
+import { zeroChecksums } from "./checksums.ts";
 import type { FlatShape, PackedShape, SegmentJob, SegmentReceipt } from "./job.ts";
 import type { Run } from "./run.ts";
 
@@ -79,13 +79,6 @@ async function landZeros(run: Run, slot: Slot, guest: string, signal: AbortSigna
     ...part.checksums,
   };
   return { ...part, checksums, guest, zero: true };
-}
-
-/** CRCs of zeros are arithmetic. The MD5 of a run that is never sent is never needed. */
-function zeroChecksums(names: readonly ChecksumName[], length: number): Checksums {
-  const sums: Partial<Record<ChecksumName, string>> = {};
-  for (const name of names) if (name !== "md5") sums[name] = crc64Hex(crc64Zeros(name, length));
-  return sums;
 }
 
 async function makeJob(

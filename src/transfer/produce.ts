@@ -71,7 +71,11 @@ async function produceFlat(
     }
     case "file": {
       await using sink = await FileSink.open(target);
-      for await (const { offset, bytes } of chunks) await writeSparse(sink, bytes, offset, lane.shared);
+      for await (const { offset, bytes } of chunks) {
+        lane.shared.count("encoded", bytes.length);
+        await lane.shared.throttle(bytes.length);
+        lane.shared.count("sent", await sink.writeSparse(bytes, offset, HOLE));
+      }
       await sink.write(shape.tail, endOf(range) + shape.padding);
       return { ...receipt("", {}), offset: range.offset };
     }
@@ -232,28 +236,4 @@ function withDigest(job: SegmentJob, from: AsyncIterable<Uint8Array> | Iterable<
       return sums;
     },
   };
-}
-
-/** Writes what is not zero; the rest of the new file is holes. */
-async function writeSparse(
-  sink: FileSink,
-  bytes: Uint8Array,
-  position: number,
-  shared: Shared,
-): Promise<void> {
-  shared.count("encoded", bytes.length);
-  let start: number | undefined;
-  for (let at = 0; ; at += HOLE) {
-    const end = Math.min(at, bytes.length);
-    const hole = end === bytes.length || isZero(bytes.subarray(end, end + HOLE));
-    if (!hole) start ??= end;
-    if (hole && start !== undefined) {
-      const run = bytes.subarray(start, end);
-      await shared.throttle(run.length);
-      await sink.write(run, position + start);
-      shared.count("sent", run.length);
-      start = undefined;
-    }
-    if (end === bytes.length) return;
-  }
 }

@@ -1,17 +1,10 @@
 /** The end of a transfer: head and tail are computed and landed, and the store publishes the object. */
-import { crc64Combine, crc64FromHex, crc64Hex } from "../digest/crc64.ts";
 import { createPartDigest } from "../digest/part-digest.ts";
 import { Fault } from "../fault/fault.ts";
 import { DEFAULT_RETRY, withRetry } from "../flow/retry.ts";
 import type { Layout, PackedLayout, StoredSegment } from "../format/format.ts";
-import type {
-  ChecksumName,
-  Checksums,
-  Landed,
-  PartReceipt,
-  PutTargetFile,
-  PutTargetHttp,
-} from "../store/store.ts";
+import type { Checksums, Landed, PartReceipt, PutTargetFile, PutTargetHttp } from "../store/store.ts";
+import { wholeChecksums } from "./checksums.ts";
 import type { Run } from "./run.ts";
 import { FileSink, sendHttp } from "./send.ts";
 
@@ -174,22 +167,6 @@ async function putTo(
       for await (const chunk of bytes) void chunk;
       return "";
   }
-}
-
-/** Checksums of the whole object from those of its parts; only CRCs can be combined. */
-function wholeChecksums(parts: readonly PartReceipt[], names: readonly ChecksumName[]): Checksums {
-  const sums: Partial<Record<ChecksumName, string>> = {};
-  for (const name of names) {
-    if (name === "md5") continue;
-    let whole = 0n;
-    for (const part of parts) {
-      const own = part.checksums[name];
-      if (own === undefined) throw new Fault("INTERNAL", `part ${part.number} has no ${name}`);
-      whole = crc64Combine(name, whole, crc64FromHex(own), part.length);
-    }
-    sums[name] = crc64Hex(whole);
-  }
-  return sums;
 }
 
 async function gather(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {

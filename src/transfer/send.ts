@@ -1,5 +1,6 @@
 /** The one sender: performs any put target, wherever it came from, and checks the reply. */
 import { type FileHandle, open } from "node:fs/promises";
+import { isZero } from "../bytes/zero.ts";
 import { Fault } from "../fault/fault.ts";
 import { type HttpReply, http, readText, statusFault } from "../net/http.ts";
 import type { Checksums, PutTargetFile, PutTargetHttp } from "../store/store.ts";
@@ -126,6 +127,26 @@ export class FileSink implements AsyncDisposable {
           throw Fault.from(error, `${this.#name}: writing at ${position + done}`);
         });
       done += bytesWritten;
+    }
+  }
+
+  /**
+   * Writes what is not zero, in steps of `hole` bytes; the rest of a new file stays a hole.
+   * @returns the bytes written.
+   */
+  async writeSparse(bytes: Uint8Array, position: number, hole: number): Promise<number> {
+    let written = 0;
+    let start: number | undefined;
+    for (let at = 0; ; at += hole) {
+      const end = Math.min(at, bytes.length);
+      const zero = end === bytes.length || isZero(bytes.subarray(end, end + hole));
+      if (!zero) start ??= end;
+      if (zero && start !== undefined) {
+        await this.write(bytes.subarray(start, end), position + start);
+        written += end - start;
+        start = undefined;
+      }
+      if (end === bytes.length) return written;
     }
   }
 
