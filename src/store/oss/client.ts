@@ -1,38 +1,16 @@
-/** The control calls of OSS on one bucket: signed, bounded in time and size, repeated where that may help. */
+/** The control calls of OSS on one bucket, in terms of objects, uploads and parts. */
 import { z } from "zod";
 import { Fault } from "../../fault/fault.ts";
-import { withDeadline } from "../../flow/deadline.ts";
-import { DEFAULT_RETRY, type RetryPolicy, withRetry } from "../../flow/retry.ts";
-import { type HttpRequest, http, readText } from "../../net/http.ts";
-import { addressOf, type OssAddress, type OssConfig } from "./config.ts";
 import { CRC_HEADER, crcFromDecimal } from "./crc.ts";
-import { ossCodeOf, ossFault } from "./error.ts";
-import { encodeKey, encodeQuery, type OssSubject, presignQuery, signHeaders } from "./sign.ts";
-import { escapeXml, MAX_XML_BYTES, readXml, unquote, xmlEtag, xmlNumber } from "./xml.ts";
+import { ossCodeOf } from "./error.ts";
+import { encodeKey } from "./sign.ts";
+import type { OssAsk, OssTransport } from "./transport.ts";
+import { escapeXml, readXml, unquote, xmlEtag, xmlNumber } from "./xml.ts";
 
-const CALL_MS = 120_000;
 /** Completing and copying large parts may take OSS minutes. */
 const SLOW_CALL_MS = 600_000;
 /** Most entries of a page of ListParts and ListMultipartUploads. */
 const PAGE = "1000";
-
-/** What is asked of the bucket. */
-interface OssAsk {
-  readonly method: HttpRequest["method"];
-  /** Empty for the bucket itself. */
-  readonly key: string;
-  readonly query?: Readonly<Record<string, string>>;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array;
-  /** For messages, such as `completing the upload`. */
-  readonly doing: string;
-  readonly deadlineMs?: number;
-}
-
-interface OssReply {
-  readonly headers: Readonly<Record<string, string>>;
-  readonly text: string;
-}
 
 export interface OssPart {
   readonly number: number;
@@ -84,53 +62,10 @@ const uploadsSchema = z.object({
 });
 
 export class OssClient {
-  readonly bucket: string;
-  readonly #config: OssConfig;
-  readonly #address: OssAddress;
-  readonly #retry: RetryPolicy;
+  readonly transport: OssTransport;
 
-  /** @throws Fault USAGE when endpoint or bucket cannot be. */
-  constructor(config: OssConfig, bucket: string, retry: RetryPolicy = DEFAULT_RETRY) {
-    this.bucket = bucket;
-    this.#config = config;
-    this.#address = addressOf(config, bucket);
-    this.#retry = retry;
-  }
-
-  /** Extra authorities, in the form that requests take. */
-  get trust(): { readonly ca?: string } {
-    return this.#config.ca === undefined ? {} : { ca: this.#config.ca };
-  }
-
-  /** Header that bounds the bandwidth of one transfer, when the configuration asks for it. */
-  get trafficLimit(): Record<string, string> {
-    const limit = this.#config.trafficLimit;
-    return limit === undefined ? {} : { "x-oss-traffic-limit": String(limit) };
-  }
-
-  nameOf(key: string): string {
-    return key === "" ? `oss://${this.bucket}` : `oss://${this.bucket}/${key}`;
-  }
-
-  /** A request signed in its headers: good for 15 minutes. */
-  signed(ask: Pick<OssAsk, "method" | "key" | "query" | "headers">): {
-    url: string;
-    headers: Record<string, string>;
-  } {
-    const subject = this.#subject(ask);
-    const headers = signHeaders(subject, this.#config, new Date());
-    return { url: this.#url(ask.key, subject.query), headers: this.#withHost(headers) };
-  }
-
-  /** A GET signed in its URL: good for `seconds`. */
-  presignedGet(
-    key: string,
-    headers: Readonly<Record<string, string>>,
-    seconds: number,
-  ): { url: string; headers: Record<string, string> } {
-    const subject = this.#subject({ method: "GET", key, headers });
-    const query = presignQuery(subject, this.#config, new Date(), seconds);
-    return { url: this.#url(key, query), headers: this.#withHost({ ...headers }) };
+  constructor(transport: OssTransport) {
+    this.transport = transport;
   }
 
   /** @throws Fault NOT_FOUND (bucket), ALREADY_EXISTS (with x-oss-forbid-overwrite), PERMISSION, CREDENTIALS. */
@@ -141,8 +76,9 @@ export class OssClient {
   ): Promise<string> {
     const doing = "beginning the upload";
     const ask: OssAsk = { method: "POST", key, query: { uploads: "" }, headers, doing };
-    const reply = await this.#call(ask, signal);
-    return readXml(reply.text, "InitiateMultipartUploadResult", initiateSchema, this.#what(ask)).UploadId;
+    const reply = await this.transport.call(ask, signal);
+    return readXml(reply.text, "InitiateMultipartUploadResult", initiateSchema, this.transport.what(ask))
+      .UploadId;
   }
 
   /** @throws Fault NOT_FOUND (`NoSuchUpload`), ALREADY_EXISTS, STORE_REFUSED (parts that do not fit). */
@@ -165,15 +101,20 @@ export class OssClient {
       doing: "completing the upload",
       deadlineMs: SLOW_CALL_MS,
     };
-    const reply = await this.#call(ask, signal);
-    const result = readXml(reply.text, "CompleteMultipartUploadResult", completeSchema, this.#what(ask));
+    const reply = await this.transport.call(ask, signal);
+    const result = readXml(
+      reply.text,
+      "CompleteMultipartUploadResult",
+      completeSchema,
+      this.transport.what(ask),
+    );
     return { etag: result.ETag, ...this.#crcOf(reply.headers, ask) };
   }
 
   /** An upload that is gone already is no error. */
   async abort(key: string, uploadId: string, signal: AbortSignal): Promise<void> {
     const ask: OssAsk = { method: "DELETE", key, query: { uploadId }, doing: "aborting the upload" };
-    await this.#call(ask, signal).catch(unless("NoSuchUpload"));
+    await this.transport.call(ask, signal).catch(unless("NoSuchUpload"));
   }
 
   /** Every part that OSS holds, by number. @throws Fault NOT_FOUND (`NoSuchUpload`). */
@@ -186,8 +127,8 @@ export class OssClient {
         query: { uploadId, "max-parts": PAGE, "part-number-marker": marker },
         doing: "listing the parts",
       };
-      const what = this.#what(ask);
-      const reply = await this.#call(ask, signal);
+      const what = this.transport.what(ask);
+      const reply = await this.transport.call(ask, signal);
       const page = readXml(reply.text, "ListPartsResult", partsSchema, what);
       for (const part of page.Part) {
         const crc = part.HashCrc64ecma;
@@ -220,8 +161,8 @@ export class OssClient {
         query: { uploads: "", prefix, "max-uploads": PAGE, "encoding-type": "url", ...markers },
         doing: "listing unfinished uploads",
       };
-      const what = this.#what(ask);
-      const reply = await this.#call(ask, signal);
+      const what = this.transport.what(ask);
+      const reply = await this.transport.call(ask, signal);
       const page = readXml(reply.text, "ListMultipartUploadsResult", uploadsSchema, what);
       for (const upload of page.Upload)
         yield { key: urlDecoded(upload.Key, what), uploadId: upload.UploadId };
@@ -249,35 +190,40 @@ export class OssClient {
       key: target.key,
       query: { partNumber: String(target.number), uploadId: target.uploadId },
       headers: {
-        "x-oss-copy-source": `/${this.bucket}/${encodeKey(source.key)}`,
+        "x-oss-copy-source": `/${this.transport.bucket}/${encodeKey(source.key)}`,
         "x-oss-copy-source-range": `bytes=0-${length - 1}`,
         "x-oss-copy-source-if-match": source.etag,
       },
       doing: `copying zeros into part ${target.number}`,
       deadlineMs: SLOW_CALL_MS,
     };
-    const reply = await this.#call(ask, signal);
-    const result = readXml(reply.text, "CopyPartResult", copySchema, this.#what(ask));
+    const reply = await this.transport.call(ask, signal);
+    const result = readXml(reply.text, "CopyPartResult", copySchema, this.transport.what(ask));
     return { etag: result.ETag, ...this.#crcOf(reply.headers, ask) };
   }
 
   /** A small object in one request. */
-  async put(key: string, body: Uint8Array, signal: AbortSignal): Promise<OssWritten> {
+  async put(
+    key: string,
+    body: Uint8Array,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<OssWritten> {
     const ask: OssAsk = {
       method: "PUT",
       key,
-      headers: { "content-type": "application/octet-stream" },
+      headers: { "content-type": "application/octet-stream", ...headers },
       body,
       doing: "writing",
     };
-    const reply = await this.#call(ask, signal);
+    const reply = await this.transport.call(ask, signal);
     return { etag: unquote(reply.headers["etag"] ?? ""), ...this.#crcOf(reply.headers, ask) };
   }
 
   /** What is known of the object, or nothing when it is not there. */
   async head(key: string, signal: AbortSignal): Promise<OssHead | undefined> {
     const ask: OssAsk = { method: "HEAD", key, doing: "looking at the object" };
-    const reply = await this.#call(ask, signal).catch((error: unknown) => {
+    const reply = await this.transport.call(ask, signal).catch((error: unknown) => {
       const bucketIsGone = ossCodeOf(error) === "NoSuchBucket";
       if (error instanceof Fault && error.code === "NOT_FOUND" && !bucketIsGone) return undefined;
       throw error;
@@ -286,7 +232,7 @@ export class OssClient {
     const size = Number(reply.headers["content-length"] ?? Number.NaN);
     const etag = reply.headers["etag"];
     if (!Number.isSafeInteger(size) || etag === undefined) {
-      throw new Fault("STORE_PROTOCOL", `${this.#what(ask)}: the reply has no size or no ETag`);
+      throw new Fault("STORE_PROTOCOL", `${this.transport.what(ask)}: the reply has no size or no ETag`);
     }
     const versionId = reply.headers["x-oss-version-id"];
     return {
@@ -302,73 +248,12 @@ export class OssClient {
   async remove(key: string, versionId: string | undefined, signal: AbortSignal): Promise<void> {
     const query = versionId === undefined ? {} : { versionId };
     const ask: OssAsk = { method: "DELETE", key, query, doing: "removing" };
-    await this.#call(ask, signal).catch(unless("NoSuchKey", "NoSuchVersion"));
-  }
-
-  async #call(ask: OssAsk, signal: AbortSignal): Promise<OssReply> {
-    const what = this.#what(ask);
-    const result = await withRetry(
-      what,
-      this.#retry,
-      async () => {
-        try {
-          return await withDeadline(what, ask.deadlineMs ?? CALL_MS, signal, (inner) =>
-            this.#once(ask, inner),
-          );
-        } catch (error) {
-          // The same token stays expired however often it is shown.
-          if (error instanceof Fault && error.code === "CREDENTIALS_EXPIRED") return error;
-          throw error;
-        }
-      },
-      signal,
-    );
-    if (result instanceof Fault) throw result;
-    return result;
-  }
-
-  async #once(ask: OssAsk, signal: AbortSignal): Promise<OssReply> {
-    const what = this.#what(ask);
-    const { url, headers } = this.signed(ask);
-    const reply = await http(
-      {
-        method: ask.method,
-        url,
-        headers,
-        name: what,
-        idleMs: ask.deadlineMs ?? CALL_MS,
-        ...this.trust,
-        ...(ask.body === undefined ? {} : { body: ask.body }),
-      },
-      signal,
-    );
-    const text = await readText(reply, MAX_XML_BYTES, what);
-    const failed = reply.status >= 300 || /^\s*(?:<\?xml[^>]*>\s*)?<Error[\s>]/.test(text);
-    if (failed) throw ossFault({ status: reply.status, headers: reply.headers, text }, what);
-    return { headers: reply.headers, text };
-  }
-
-  #subject(ask: Pick<OssAsk, "method" | "key" | "query" | "headers">): OssSubject {
-    const { method, key, query = {}, headers = {} } = ask;
-    return { method, bucket: this.bucket, key, query, headers };
-  }
-
-  #url(key: string, query: Readonly<Record<string, string>>): string {
-    const search = encodeQuery(query);
-    return `${this.#address.base}${encodeKey(key)}${search === "" ? "" : `?${search}`}`;
-  }
-
-  #withHost(headers: Record<string, string>): Record<string, string> {
-    return this.#address.host === undefined ? headers : { ...headers, host: this.#address.host };
-  }
-
-  #what(ask: OssAsk): string {
-    return `${this.nameOf(ask.key)}: ${ask.doing}`;
+    await this.transport.call(ask, signal).catch(unless("NoSuchKey", "NoSuchVersion"));
   }
 
   #crcOf(headers: Readonly<Record<string, string>>, ask: OssAsk): { readonly crc64xz?: string } {
     const crc = headers[CRC_HEADER];
-    return crc === undefined ? {} : { crc64xz: crcFromDecimal(crc, this.#what(ask)) };
+    return crc === undefined ? {} : { crc64xz: crcFromDecimal(crc, this.transport.what(ask)) };
   }
 }
 

@@ -10,6 +10,7 @@ import { OssClient } from "./client.ts";
 import { checkKey, type OssConfig, type OssLocation } from "./config.ts";
 import { ossCodeOf } from "./error.ts";
 import { ossSource } from "./source.ts";
+import { OssTransport } from "./transport.ts";
 import { alreadyExists, OssUpload, UPLOAD_META } from "./upload.ts";
 
 /** Source: OSS API reference, UploadPart and CompleteMultipartUpload. */
@@ -37,8 +38,8 @@ export async function openOss(
   signal.throwIfAborted();
   checkKey(location);
   const { bucket, key } = location;
-  const client = new OssClient(config, bucket);
-  const name = client.nameOf(key);
+  const client = new OssClient(new OssTransport(config, bucket));
+  const name = client.transport.nameOf(key);
   return {
     name,
     limits: OSS_LIMITS,

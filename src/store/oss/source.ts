@@ -4,6 +4,7 @@ import { httpSource } from "../../source/http/http.ts";
 import type { Source } from "../../source/source.ts";
 import { OssClient } from "./client.ts";
 import { checkKey, type OssConfig, type OssLocation } from "./config.ts";
+import { OssTransport } from "./transport.ts";
 
 /** Outlives any one job; each job asks for a new one. */
 const URL_SECONDS = 3600;
@@ -15,8 +16,8 @@ export async function ossSource(
   signal: AbortSignal,
 ): Promise<Source> {
   checkKey(location);
-  const client = new OssClient(config, location.bucket);
-  const name = client.nameOf(location.key);
+  const client = new OssClient(new OssTransport(config, location.bucket));
+  const name = client.transport.nameOf(location.key);
   const head = await client.head(location.key, signal);
   if (head === undefined) throw new Fault("NOT_FOUND", `${name}: is not there`);
   return httpSource({
@@ -24,7 +25,7 @@ export async function ossSource(
     size: head.size,
     version: `oss-${head.etag}-${head.size}`,
     etag: head.etag,
-    ...client.trust,
-    sign: async () => client.presignedGet(location.key, client.trafficLimit, URL_SECONDS),
+    ...client.transport.trust,
+    sign: async () => client.transport.presignedGet(location.key, client.transport.trafficLimit, URL_SECONDS),
   });
 }

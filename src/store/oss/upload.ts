@@ -1,16 +1,9 @@
 /** One multipart upload to OSS: what is signed for the workers, and how it is published or undone. */
 import { crc64Combine, crc64FromHex, crc64Hex, crc64Zeros } from "../../digest/crc64.ts";
 import { Fault } from "../../fault/fault.ts";
-import type {
-  Checksums,
-  Landed,
-  PartReceipt,
-  PutTarget,
-  Upload,
-  UploadIntent,
-  UploadToken,
-} from "../store.ts";
-import type { OssClient, OssHead, OssPart } from "./client.ts";
+import type { Checksums } from "../../digest/checksum.ts";
+import type { Landed, PartReceipt, PutTarget, Upload, UploadIntent, UploadToken } from "../store.ts";
+import type { OssClient, OssPart, OssWritten } from "./client.ts";
 import type { OssLocation } from "./config.ts";
 import { CRC_HEADER } from "./crc.ts";
 import { ossCodeOf } from "./error.ts";
@@ -50,11 +43,11 @@ export class OssUpload implements Upload {
   }
 
   async target(part: { readonly number: number }): Promise<PutTarget> {
-    const { url, headers } = this.#client.signed({
+    const { url, headers } = this.#client.transport.signed({
       method: "PUT",
       key: this.#location.key,
       query: { partNumber: String(part.number), uploadId: this.#identity.uploadId },
-      headers: this.#client.trafficLimit,
+      headers: this.#client.transport.trafficLimit,
     });
     return {
       kind: "http",
@@ -63,7 +56,7 @@ export class OssUpload implements Upload {
       headers,
       expect: { etag: "opaque", crc64Header: CRC_HEADER },
       name: `${this.#name}: part ${part.number}`,
-      ...this.#client.trust,
+      ...this.#client.transport.trust,
     };
   }
 
@@ -96,24 +89,21 @@ export class OssUpload implements Upload {
     }
     const expected = this.#wholeCrc(parts, checksums);
     let partsConfirmed = false;
+    let remains: readonly string[] = [];
     try {
       await this.#refuseExisting(signal);
-      partsConfirmed = await this.#checkHeld(parts, signal);
-      // The copies live on without what they were copied from; before publishing, a failure still costs nothing.
-      await this.#zeros.remove(signal);
-      const written = await this.#client.complete(
-        this.#location.key,
-        this.#identity.uploadId,
-        parts,
-        this.#intent.existing === "refuse" ? { "x-oss-forbid-overwrite": "true" } : {},
-        signal,
-      );
+      if (size > 0) partsConfirmed = await this.#checkHeld(parts, signal);
+      // The copies live on without what they were copied from.
+      remains = await this.#clearZeros(signal);
+      const written = await this.#publish(parts, size, signal);
       await this.#orUndo(signal, () => this.#compare("the whole object", expected, written.crc64xz));
     } catch (error) {
       if (!(await this.#wasPublished(error, size, expected, signal))) throw error;
-      await this.#zeros.remove(signal);
+      remains = await this.#clearZeros(signal);
     }
-    this.#landed = await this.#orUndo(signal, () => this.#look(size, expected, partsConfirmed, signal));
+    if (size === 0) await this.#abortParts(signal);
+    const landed = await this.#orUndo(signal, () => this.#look(size, expected, partsConfirmed, signal));
+    this.#landed = remains.length === 0 ? landed : { ...landed, remains };
     return this.#landed;
   }
 
@@ -135,7 +125,7 @@ export class OssUpload implements Upload {
   }
 
   get #name(): string {
-    return this.#client.nameOf(this.#location.key);
+    return this.#client.transport.nameOf(this.#location.key);
   }
 
   /** The whole object's CRC from the parts', held against the caller's; nothing where a part has none. */
@@ -188,6 +178,27 @@ export class OssUpload implements Upload {
     return confirmed;
   }
 
+  /** OSS joins no upload without bytes: an empty object is written at once, and the upload dropped. */
+  async #publish(parts: readonly PartReceipt[], size: number, signal: AbortSignal): Promise<OssWritten> {
+    const { key } = this.#location;
+    const condition: Record<string, string> =
+      this.#intent.existing === "refuse" ? { "x-oss-forbid-overwrite": "true" } : {};
+    if (size > 0) return this.#client.complete(key, this.#identity.uploadId, parts, condition, signal);
+    const headers = { ...condition, [UPLOAD_META]: this.#identity.id };
+    return this.#client.put(key, new Uint8Array(0), headers, signal);
+  }
+
+  /** Names the temporary objects when they cannot be removed: no reason to fail a whole transfer. */
+  async #clearZeros(signal: AbortSignal): Promise<readonly string[]> {
+    try {
+      await this.#zeros.remove(signal);
+      return [];
+    } catch {
+      signal.throwIfAborted();
+      return this.#zeros.names;
+    }
+  }
+
   /** Whether `error` only says that an earlier attempt, whose reply was lost, has published our object. */
   async #wasPublished(
     error: unknown,
@@ -195,18 +206,13 @@ export class OssUpload implements Upload {
     expected: string | undefined,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const code = error instanceof Fault ? error.code : undefined;
-    if (ossCodeOf(error) !== "NoSuchUpload" && code !== "ALREADY_EXISTS") return false;
+    const isGone = ossCodeOf(error) === "NoSuchUpload";
+    if (!isGone && !(error instanceof Fault && error.code === "ALREADY_EXISTS")) return false;
     const head = await this.#client.head(this.#location.key, signal);
-    if (head === undefined || !this.#isOurs(head, size, expected)) return false;
-    // An object of ours with the upload still open cannot be: OSS ends the upload when it publishes.
-    return ossCodeOf(error) === "NoSuchUpload" || (await this.#isGone(signal));
-  }
-
-  #isOurs(head: OssHead, size: number, expected: string | undefined): boolean {
-    const id = head.headers[UPLOAD_META];
-    if (id !== undefined) return id === this.#identity.id;
-    return head.size === size && expected !== undefined && head.crc64xz === expected;
+    const mark = head?.headers[UPLOAD_META];
+    if (mark !== undefined) return mark === this.#identity.id;
+    // A gateway that drops metadata: the same size and CRC must do.
+    return isGone && head?.size === size && expected !== undefined && head.crc64xz === expected;
   }
 
   async #look(

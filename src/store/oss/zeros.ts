@@ -44,6 +44,11 @@ export class ZeroLadder {
     return this.#rung(index, signal);
   }
 
+  /** Every object that this ladder may consist of, for people. */
+  get names(): readonly string[] {
+    return [...RUNGS.keys()].map((index) => this.#client.transport.nameOf(this.#keyOf(index)));
+  }
+
   /** Removes every rung, made by this object or by one before a crash. */
   async remove(signal: AbortSignal): Promise<void> {
     if (!this.#used) return;
@@ -87,13 +92,13 @@ export class ZeroLadder {
     const size = sizeOf(index);
     const written =
       index === 0
-        ? await this.#client.put(key, new Uint8Array(size), signal)
+        ? await this.#client.put(key, new Uint8Array(size), {}, signal)
         : await this.#join(key, await this.#rung(index - 1, signal), sizeOf(index - 1), size, signal);
     const expected = crc64Hex(crc64Zeros("crc64xz", size));
     if (written.crc64xz !== undefined && written.crc64xz !== expected) {
       throw new Fault(
         "CHECKSUM_MISMATCH",
-        `${this.#client.nameOf(key)}: ${size} zeros have the CRC-64 ${expected}, the store has ${written.crc64xz}`,
+        `${this.#client.transport.nameOf(key)}: ${size} zeros have the CRC-64 ${expected}, the store has ${written.crc64xz}`,
       );
     }
     return { key, etag: `"${written.etag}"` };

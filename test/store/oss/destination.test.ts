@@ -99,6 +99,20 @@ describe("an upload to OSS", () => {
     await source.read(new Uint8Array(10), 0, signal);
   });
 
+  test.each([REFUSE, REPLACE])(
+    "lands an empty object, even when the reply is lost ($existing)",
+    async (intent) => {
+      await using server = await startStrictOss();
+      await using destination = await open(server);
+      const upload = await destination.begin({ ...intent, size: 0 }, signal);
+      server.inject({ kind: "PutObject", fate: { act: "cut", when: "after" } });
+      const landed = await upload.complete([], { crc64xz: "0000000000000000" }, signal);
+      expect(landed).toMatchObject({ size: 0, confirmed: { crc64xz: "0000000000000000" } });
+      expect(server.bucket("images").keys()).toEqual([KEY]);
+      expect(server.bucket("images").uploads.size).toBe(0);
+    },
+  );
+
   test("keeps secrets out of token, names and messages", async () => {
     await using server = await startStrictOss();
     await using destination = await open(server);
@@ -137,6 +151,21 @@ describe("zeros in OSS", () => {
       expect(sent.map(({ headers }) => Number(headers["content-length"]))).toEqual([MiB, 5000]);
     },
   );
+
+  test("that may not be removed are named, and do not fail the upload", async () => {
+    await using server = await startStrictOss();
+    await using destination = await open(server);
+    const upload = await destination.begin(REFUSE, signal);
+    const part = await upload.zeros({ number: 1, length: MiB, offset: 0 }, signal);
+    server.inject({ kind: "DeleteObject", fate: { act: "refuse", status: 403, code: "AccessDenied" } });
+    const { remains } = await upload.complete([part], {}, signal);
+    const left = server
+      .bucket("images")
+      .keys()
+      .filter((key) => key !== KEY);
+    expect(left.length).toBe(1);
+    expect(remains).toContain(`oss://images/${left[0]}`);
+  });
 
   test("many at once share one ladder, up to the largest part", async () => {
     await using server = await startStrictOss();
