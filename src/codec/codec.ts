@@ -1,60 +1,84 @@
-/** Coded units to guest bytes and back. */
-import {
-  constants,
-  deflateRawSync,
-  inflateRawSync,
-  inflateSync,
-  zstdCompressSync,
-  zstdDecompressSync,
-} from "node:zlib";
-import { Fault } from "../fault/fault.ts";
-import type { Codec } from "../format/format.ts";
-
 /**
- * Decodes one unit: fills the whole of `into`. `coded` may carry slack behind the end of its stream.
- * `window` is the output that stands before the unit in a chained stream (`deflate-chain` only).
- * @throws Fault IMAGE_CORRUPT, naming `place`, when the stream is broken or yields another number of bytes.
+ * Coded units to guest bytes and back. Deflate goes through libdeflate where the machine has it, else through
+ * node:zlib; zstd goes through node:zlib.
  */
-export function decodeUnit(
-  codec: Codec,
-  coded: Uint8Array,
-  into: Uint8Array,
-  place: string,
-  window?: Uint8Array,
-): void {
-  let out: Uint8Array;
-  try {
-    const options = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: into.length };
-    if (codec === "zstd") out = zstdDecompressSync(coded, { maxOutputLength: into.length });
-    else if (codec === "zlib") out = inflateSync(coded, options);
-    else out = inflateRawSync(coded, window === undefined ? options : { ...options, dictionary: window });
-  } catch (error) {
-    throw new Fault("IMAGE_CORRUPT", `${place}: the compressed data is broken`, { cause: error });
-  }
-  if (out.length !== into.length) {
-    throw new Fault("IMAGE_CORRUPT", `${place}: decompresses to ${out.length} bytes, not to ${into.length}`);
-  }
-  into.set(out);
+import type { Codec } from "../format/format.ts";
+import { libdeflate } from "../native/libdeflate.ts";
+import { broken, type Deflate, deflateSync, libdeflateDeflate, zlibDeflate } from "./deflate.ts";
+import { decodeZstd, encodeZstd as encodeZstdFrame } from "./zstd.ts";
+
+/** What does the work, for people. */
+export interface CodecHelpers {
+  readonly deflate: string;
+  readonly zstd: string;
 }
 
-/** Raw deflate without header. Level 1 to 9 (12 where libdeflate is in use). */
-export function encodeDeflate(bytes: Uint8Array, level: number): Uint8Array {
-  return deflateRawSync(bytes, { level: Math.min(level, 9), memLevel: 9 });
+export interface UnitCodec {
+  /**
+   * Decodes one unit: fills the whole of `into`. `coded` may carry slack behind the end of its stream.
+   * `window` is the output that stands before the unit in a chained stream (`deflate-chain` only).
+   * @throws Fault IMAGE_CORRUPT, naming `place`, when the stream is broken or yields another number of bytes; what
+   * `into` holds is then undefined.
+   */
+  decodeUnit(codec: Codec, coded: Uint8Array, into: Uint8Array, place: string, window?: Uint8Array): void;
+  /** Raw deflate without header. Level 1 to 9 (12 where libdeflate is in use). */
+  encodeDeflate(bytes: Uint8Array, level: number): Uint8Array;
+  /** A raw deflate stream that ends in a sync flush (00 00 FF FF) and no final block. Level 1 to 9. */
+  encodeDeflateSync(bytes: Uint8Array, level: number): Uint8Array;
+  /** One zstd frame with its content size. Level 1 to 19. */
+  encodeZstd(bytes: Uint8Array, level: number): Uint8Array;
+  readonly helpers: CodecHelpers;
 }
 
-/** A raw deflate stream that ends in a sync flush (00 00 FF FF) and no final block. */
-export function encodeDeflateSync(bytes: Uint8Array, level: number): Uint8Array {
-  return deflateRawSync(bytes, {
-    level: Math.min(level, 9),
-    memLevel: 9,
-    finishFlush: constants.Z_SYNC_FLUSH,
-  });
+/** `any`: the fastest that this machine has. `built-in`: nothing but Node itself. */
+export function unitCodec(helpers: "any" | "built-in"): UnitCodec {
+  const library = helpers === "any" ? libdeflate() : undefined;
+  const deflate = library === undefined ? zlibDeflate : libdeflateDeflate(library);
+  return {
+    decodeUnit(codec, coded, into, place, window) {
+      if (codec === "zstd") decodeZstd(coded, into, place);
+      else if (codec === "zlib") inflateZlib(deflate, coded, into, place);
+      else deflate.inflate(coded, into, place, codec === "deflate-chain" ? window : undefined);
+    },
+    encodeDeflate: deflate.deflate,
+    encodeDeflateSync: deflateSync,
+    encodeZstd: encodeZstdFrame,
+    helpers: { deflate: deflate.name, zstd: "node:zlib" },
+  };
 }
 
-/** One zstd frame with its content size. Level 1 to 19. */
-export function encodeZstd(bytes: Uint8Array, level: number): Uint8Array {
-  return zstdCompressSync(bytes, {
-    params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_contentSizeFlag]: 1 },
-    pledgedSrcSize: bytes.length,
-  });
+/** Skips the header (RFC 1950, section 2.2) and asks for no checksum: units in images end before it. */
+function inflateZlib(deflate: Deflate, coded: Uint8Array, into: Uint8Array, place: string): void {
+  const [method = 0, flags = 0] = coded;
+  const isDeflate = (method & 15) === 8 && method >> 4 <= 7;
+  const needsDictionary = (flags & 32) !== 0;
+  if (!isDeflate || needsDictionary || ((method << 8) | flags) % 31 !== 0) throw broken(place);
+  deflate.inflate(coded.subarray(2), into, place, undefined);
 }
+
+let fastest: UnitCodec | undefined;
+
+function codecOfThread(): UnitCodec {
+  fastest ??= unitCodec("any");
+  return fastest;
+}
+
+/** What this thread's codec uses; see UnitCodec.helpers. */
+export function codecHelpers(): CodecHelpers {
+  return codecOfThread().helpers;
+}
+
+/** See UnitCodec. */
+export const decodeUnit: UnitCodec["decodeUnit"] = (codec, coded, into, place, window) =>
+  codecOfThread().decodeUnit(codec, coded, into, place, window);
+
+/** See UnitCodec. */
+export const encodeDeflate: UnitCodec["encodeDeflate"] = (bytes, level) =>
+  codecOfThread().encodeDeflate(bytes, level);
+
+/** See UnitCodec. */
+export const encodeDeflateSync: UnitCodec["encodeDeflateSync"] = (bytes, level) =>
+  codecOfThread().encodeDeflateSync(bytes, level);
+
+/** See UnitCodec. */
+export const encodeZstd: UnitCodec["encodeZstd"] = (bytes, level) => codecOfThread().encodeZstd(bytes, level);
