@@ -1,5 +1,5 @@
 /** The checksums of one part, computed while its bytes pass. */
-import type { ChecksumName, Checksums } from "../store/store.ts";
+import type { ChecksumName, Checksums } from "./checksum.ts";
 import { Crc64, crc64Hex } from "./crc64.ts";
 import { Md5, type Md5Update } from "./md5-lanes.ts";
 

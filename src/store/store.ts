@@ -3,12 +3,8 @@
  * completes or aborts. The sender in the worker performs the target. Stores run in the main thread and are the only
  * holders of credentials.
  */
+import type { ChecksumName, Checksums } from "../digest/checksum.ts";
 import type { Source } from "../source/source.ts";
-
-/** Checksums that a store needs of each part, or of the object as a whole (crc64). */
-export type ChecksumName = "md5" | "crc64xz" | "crc64nvme";
-
-export type Checksums = Readonly<Partial<Record<ChecksumName, string>>>;
 
 export interface StoreLimits {
   /** Bytes of the smallest part that is not the last. */

@@ -1,7 +1,9 @@
 /** Checksums that need no bytes: of zeros, and of an object from its parts. */
+
+import type { ChecksumName, Checksums } from "../digest/checksum.ts";
 import { crc64Combine, crc64FromHex, crc64Hex, crc64Zeros } from "../digest/crc64.ts";
 import { Fault } from "../fault/fault.ts";
-import type { ChecksumName, Checksums, PartReceipt } from "../store/store.ts";
+import type { PartReceipt } from "../store/store.ts";
 
 /** CRCs of zeros are arithmetic. The MD5 of a run that is never sent is never needed. */
 export function zeroChecksums(names: readonly ChecksumName[], length: number): Checksums {

@@ -1,9 +1,10 @@
 /** A segment job and its receipt: plain data, so that any thread can do it, any number of times. */
 import type { Range } from "../bytes/range.ts";
+import type { ChecksumName, Checksums } from "../digest/checksum.ts";
 import type { FaultWire } from "../fault/fault.ts";
 import type { Encoding, Piece } from "../format/format.ts";
 import type { SourceRecipe } from "../source/source.ts";
-import type { ChecksumName, Checksums, PutTarget } from "../store/store.ts";
+import type { PutTarget } from "../store/store.ts";
 
 export interface SegmentJob {
   /** Part number. */

@@ -6,8 +6,9 @@ import { createHash } from "node:crypto";
 import { type FileHandle, mkdir, open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
+import type { Checksums } from "../digest/checksum.ts";
 import { Fault } from "../fault/fault.ts";
-import type { Checksums, UploadToken } from "../store/store.ts";
+import type { UploadToken } from "../store/store.ts";
 import type { SegmentReceipt } from "./job.ts";
 
 /** What the journal keeps of a segment. */

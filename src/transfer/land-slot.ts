@@ -1,10 +1,11 @@
 /** Lands one slot: makes its job, has it produced, and notes the receipt. Repeats what may be repeated. */
+
+import type { ChecksumName } from "../digest/checksum.ts";
 import { guestHex } from "../digest/guest-digest.ts";
 import { Fault } from "../fault/fault.ts";
 import { DEFAULT_RETRY, withRetry } from "../flow/retry.ts";
 import type { Layout } from "../format/format.ts";
 import type { Slot } from "../plan/slot.ts";
-import type { ChecksumName } from "../store/store.ts";
 import { zeroChecksums } from "./checksums.ts";
 import type { FlatShape, PackedShape, SegmentJob, SegmentReceipt } from "./job.ts";
 import type { Run } from "./run.ts";

@@ -6,12 +6,12 @@
 import { endOf } from "../bytes/range.ts";
 import { KiB } from "../bytes/units.ts";
 import { isZero } from "../bytes/zero.ts";
+import type { Checksums } from "../digest/checksum.ts";
 import { GuestDigest, guestHex } from "../digest/guest-digest.ts";
 import { createPartDigest } from "../digest/part-digest.ts";
 import { Fault } from "../fault/fault.ts";
 import type { UnitEncoder } from "../format/format.ts";
 import type { Source } from "../source/source.ts";
-import type { Checksums } from "../store/store.ts";
 import { encodeSegment, type GuestChunk } from "./encode-segment.ts";
 import type { FlatShape, PackedShape, SegmentJob, SegmentReceipt } from "./job.ts";
 import type { LaneBuffers } from "./lane-buffers.ts";

@@ -1,9 +1,11 @@
 /** The end of a transfer: head and tail are computed and landed, and the store publishes the object. */
+
+import type { Checksums } from "../digest/checksum.ts";
 import { createPartDigest } from "../digest/part-digest.ts";
 import { Fault } from "../fault/fault.ts";
 import { DEFAULT_RETRY, withRetry } from "../flow/retry.ts";
 import type { Layout, PackedLayout, StoredSegment } from "../format/format.ts";
-import type { Checksums, Landed, PartReceipt, PutTargetFile, PutTargetHttp } from "../store/store.ts";
+import type { Landed, PartReceipt, PutTargetFile, PutTargetHttp } from "../store/store.ts";
 import { wholeChecksums } from "./checksums.ts";
 import type { Run } from "./run.ts";
 import { FileSink, sendHttp } from "./send.ts";

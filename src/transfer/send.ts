@@ -1,9 +1,10 @@
 /** The one sender: performs any put target, wherever it came from, and checks the reply. */
 import { type FileHandle, open } from "node:fs/promises";
 import { isZero } from "../bytes/zero.ts";
+import type { Checksums } from "../digest/checksum.ts";
 import { Fault } from "../fault/fault.ts";
 import { type HttpReply, http, readText, statusFault } from "../net/http.ts";
-import type { Checksums, PutTargetFile, PutTargetHttp } from "../store/store.ts";
+import type { PutTargetFile, PutTargetHttp } from "../store/store.ts";
 
 /** An error reply longer than this is not read to its end. */
 const MAX_ERROR_TEXT = 64 * 1024;

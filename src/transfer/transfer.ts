@@ -5,12 +5,13 @@
  *     source → image → extents → plan → segment jobs ══▶ produce ══▶ receipts → seal
  */
 import pLimit from "p-limit";
+import type { Checksums } from "../digest/checksum.ts";
 import { combineGuest, formatGuestDigest, guestFromHex } from "../digest/guest-digest.ts";
 import { Fault, type FaultCode } from "../fault/fault.ts";
 import { eachOf } from "../flow/each-of.ts";
 import type { Image, Layout } from "../format/format.ts";
 import type { Slot } from "../plan/slot.ts";
-import type { Checksums, Destination, Landed, UploadIntent } from "../store/store.ts";
+import type { Destination, Landed, UploadIntent } from "../store/store.ts";
 import type { Producer } from "./job.ts";
 import type { Journal } from "./journal.ts";
 import { landSlot } from "./land-slot.ts";

@@ -1,6 +1,7 @@
 /** What S3 servers can do, as data. */
 import { GiB, MiB } from "../../bytes/units.ts";
-import type { ChecksumName, StoreLimits } from "../store.ts";
+import type { ChecksumName } from "../../digest/checksum.ts";
+import type { StoreLimits } from "../store.ts";
 import type { S3Config } from "./config.ts";
 
 export interface Provider {

@@ -1,8 +1,8 @@
 /** One multipart upload: parts by signed URL, runs of zeros by copy, published at once. */
 import { createHash } from "node:crypto";
+import type { Checksums } from "../../digest/checksum.ts";
 import { Fault } from "../../fault/fault.ts";
 import type {
-  Checksums,
   Landed,
   PartReceipt,
   PartSlot,

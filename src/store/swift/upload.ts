@@ -1,6 +1,6 @@
 /** One upload: its targets, what is held of it, its end. */
+import type { Checksums } from "../../digest/checksum.ts";
 import type {
-  Checksums,
   Landed,
   PartReceipt,
   PartSlot,
