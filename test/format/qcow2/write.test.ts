@@ -43,8 +43,8 @@ describe(`written images pass qemu-img check and read back the same${QEMU_REASON
         const guest = CONTENTS.mixed(size);
         for (const effort of ["full", "plain"] as const) {
           const image = await writeImage(qcow2.writer, guest, { compression, clusterSize }, 5, effort);
-          expect(await ourGuest(image)).toEqual(wholeSectors(guest));
-          expect(qemuAccepts(file("w.qcow2"), image)).toEqual(wholeSectors(guest));
+          expect((await ourGuest(image)).equals(wholeSectors(guest))).toBe(true);
+          expect(qemuAccepts(file("w.qcow2"), image).equals(wholeSectors(guest))).toBe(true);
         }
       });
     }
@@ -56,8 +56,8 @@ describe(`written images pass qemu-img check and read back the same${QEMU_REASON
         it.skipIf(!QEMU)(`${content}, ${compression}, clusters of ${clusterSize}`, async () => {
           const guest = CONTENTS[content](Math.min(3 * MiB, clusterSize * 50) + 511);
           const image = await writeImage(qcow2.writer, guest, { compression, clusterSize }, 7);
-          expect(await ourGuest(image)).toEqual(wholeSectors(guest));
-          expect(qemuAccepts(file("c.qcow2"), image)).toEqual(wholeSectors(guest));
+          expect((await ourGuest(image)).equals(wholeSectors(guest))).toBe(true);
+          expect(qemuAccepts(file("c.qcow2"), image).equals(wholeSectors(guest))).toBe(true);
         });
       }
     }
