@@ -22,6 +22,8 @@ export interface KeystoneServer {
   registerSwift(url: string): Promise<void>;
   /** Makes an application credential of the administrator. */
   applicationCredential(): Promise<{ readonly id: string; readonly secret: string }>;
+  /** From now on Keystone knows the token no more. */
+  revoke(token: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -101,6 +103,13 @@ export async function startKeystone(
         token,
       );
       return { id: made.json.application_credential.id, secret: made.json.application_credential.secret };
+    },
+    async revoke(token) {
+      const reply = await fetch(`${url}/auth/tokens`, {
+        method: "DELETE",
+        headers: { "x-auth-token": (await logIn()).token, "x-subject-token": token },
+      });
+      if (!reply.ok) throw new Error(`Keystone answered ${reply.status} to the revocation of a token`);
     },
     stop: child.stop,
   };
