@@ -14,7 +14,7 @@ import { OssTransport } from "./transport.ts";
 import { alreadyExists, OssUpload, UPLOAD_META } from "./upload.ts";
 
 /** Source: OSS API reference, UploadPart and CompleteMultipartUpload. */
-export const OSS_LIMITS: StoreLimits = {
+const OSS_LIMITS: StoreLimits = {
   minPart: 100 * KiB,
   maxPart: 5 * GiB,
   maxParts: 10_000,

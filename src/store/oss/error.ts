@@ -4,7 +4,7 @@ import { Fault, type FaultCode } from "../../fault/fault.ts";
 import { statusFault } from "../../net/http.ts";
 import { parseXml } from "./xml.ts";
 
-export interface OssErrorReply {
+interface OssErrorReply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly text: string;

@@ -1,7 +1,8 @@
 /** One multipart upload to OSS: what is signed for the workers, and how it is published or undone. */
+
+import type { Checksums } from "../../digest/checksum.ts";
 import { crc64Combine, crc64FromHex, crc64Hex, crc64Zeros } from "../../digest/crc64.ts";
 import { Fault } from "../../fault/fault.ts";
-import type { Checksums } from "../../digest/checksum.ts";
 import type { Landed, PartReceipt, PutTarget, Upload, UploadIntent, UploadToken } from "../store.ts";
 import type { OssClient, OssPart, OssWritten } from "./client.ts";
 import type { OssLocation } from "./config.ts";

@@ -11,6 +11,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { type AddressInfo, isIP } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { Bucket } from "./bucket.ts";
 import { type Call, escapeXml, type Kind, kindOf, type Reply } from "./call.ts";
 import * as multipart from "./multipart.ts";
@@ -249,22 +251,24 @@ async function send(response: ServerResponse, reply: Reply, fate: Fate | undefin
     body === undefined ? undefined : typeof body === "string" ? Buffer.byteLength(body) : body.length;
   const size = length === undefined ? {} : { "content-length": String(length) };
   response.writeHead(reply.status, { "content-length": "0", ...reply.headers, ...size });
-  const cutAt = fate?.act === "cut" ? Math.floor((length ?? 0) / 2) : Number.POSITIVE_INFINITY;
-  let sent = 0;
   const chunks = body === undefined ? [] : typeof body === "string" ? [Buffer.from(body)] : body.chunks;
+  const half = Math.floor((length ?? 0) / 2);
+  const isCut = fate?.act === "cut";
+  await pipeline(Readable.from(isCut ? firstOf(chunks, half) : chunks), response, { end: !isCut });
+  // What was written is on its way before the connection ends.
+  if (isCut) response.socket?.end();
+}
+
+async function* firstOf(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  length: number,
+): AsyncGenerator<Uint8Array> {
+  let left = length;
   for await (const chunk of chunks) {
-    if (response.destroyed) return;
-    const left = chunk.subarray(0, Math.max(0, cutAt - sent));
-    if (!response.write(left) && !response.destroyed)
-      await Promise.race([once(response, "drain"), once(response, "close")]);
-    sent += left.length;
-    if (sent >= cutAt) {
-      // What was written is on its way before the connection ends.
-      response.socket?.end();
-      return;
-    }
+    yield chunk.subarray(0, left);
+    left -= Math.min(left, chunk.length);
+    if (left === 0) return;
   }
-  response.end();
 }
 
 /**
