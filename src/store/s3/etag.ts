@@ -1,7 +1,10 @@
 /** ETags of multipart objects. */
 import { createHash } from "node:crypto";
 
-const MD5 = /^[0-9a-f]{32}$/;
+/** Whether a part's ETag has the form of an MD5. */
+export function isMd5(etag: string): boolean {
+  return /^[0-9a-f]{32}$/.test(etag);
+}
 
 /** An ETag without its quotes, in lower case where it is a digest. */
 export function bareEtag(etag: string | undefined): string {
@@ -13,7 +16,7 @@ export function bareEtag(etag: string | undefined): string {
  * the number of parts. Undefined when one of them is no MD5.
  */
 export function compositeEtag(partEtags: readonly string[]): string | undefined {
-  if (!partEtags.every((etag) => MD5.test(etag))) return undefined;
+  if (!partEtags.every(isMd5)) return undefined;
   const whole = createHash("md5");
   for (const etag of partEtags) whole.update(etag, "hex");
   return `${whole.digest("hex")}-${partEtags.length}`;

@@ -1,6 +1,7 @@
 /** One multipart upload: parts by signed URL, runs of zeros by copy, published at once. */
 import { createHash } from "node:crypto";
 import type { Checksums } from "../../digest/checksum.ts";
+import { crc64Hex, crc64Zeros } from "../../digest/crc64.ts";
 import { Fault } from "../../fault/fault.ts";
 import type {
   Landed,
@@ -13,7 +14,7 @@ import type {
 } from "../store.ts";
 import { headObject, type ObjectHead, QUICK_MS, type S3Access, SLOW_MS } from "./client.ts";
 import type { S3Location } from "./config.ts";
-import { bareEtag, compositeEtag, isComposite } from "./etag.ts";
+import { bareEtag, compositeEtag, isComposite, isMd5 } from "./etag.ts";
 import { abortUpload, createUpload, type HeldPart, listParts, removeObject } from "./multipart.ts";
 import { MAX_PARTS } from "./provider.ts";
 import { putPart, zerosBody } from "./put-part.ts";
@@ -104,7 +105,12 @@ export class S3Upload implements Upload {
         (now) => this.refresh(now),
         signal,
       ));
-    return { number, length, etag, checksums: {}, offset, zero: true };
+    const crc = crc64Hex(crc64Zeros("crc64nvme", length));
+    const checksums = {
+      ...(isMd5(etag) ? { md5: etag } : {}),
+      ...(this.#access.provider.checksums.includes("crc64nvme") ? { crc64nvme: crc } : {}),
+    };
+    return { number, length, etag, checksums, offset, zero: true };
   }
 
   held(signal: AbortSignal): AsyncIterable<HeldPart> {

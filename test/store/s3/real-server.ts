@@ -146,7 +146,8 @@ export function behavesAsS3(title: string, available: boolean, start: () => Prom
         await using destination = await open("resumed");
         const upload = await destination.begin({ existing: "refuse" }, signal);
         await sendPart(upload, 1, first, signal);
-        await upload.zeros({ number: 2, length: 5 * MiB, offset: 5 * MiB }, signal);
+        // Needs a zero object that the other process has no use for.
+        await upload.zeros({ number: 2, length: 9 * MiB, offset: 5 * MiB }, signal);
         token = JSON.parse(JSON.stringify(upload.token));
       }
       await using destination = await open("resumed");
@@ -154,12 +155,12 @@ export function behavesAsS3(title: string, available: boolean, start: () => Prom
       const held = await Array.fromAsync(upload.held(signal));
       expect(held).toEqual([
         { number: 1, length: 5 * MiB, etag: md5(first) },
-        { number: 2, length: 5 * MiB, etag: md5(Buffer.alloc(5 * MiB)) },
+        { number: 2, length: 9 * MiB, etag: md5(Buffer.alloc(9 * MiB)) },
       ]);
-      const more = await upload.zeros({ number: 3, length: 6 * MiB, offset: 10 * MiB }, signal);
+      const more = await upload.zeros({ number: 3, length: 6 * MiB, offset: 14 * MiB }, signal);
       const receipts = held.map((part) => ({ ...part, checksums: {} }));
       await upload.complete([...receipts, more], {}, signal);
-      expect((await get("resumed")).equals(Buffer.concat([first, Buffer.alloc(11 * MiB)]))).toBe(true);
+      expect((await get("resumed")).equals(Buffer.concat([first, Buffer.alloc(15 * MiB)]))).toBe(true);
       expect(await keys("resumed")).toEqual(["resumed"]);
     });
 

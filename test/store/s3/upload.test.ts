@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { crc64, crc64Hex } from "../../../src/digest/crc64.ts";
 import { openAccess } from "../../../src/store/s3/client.ts";
 import type { S3Config } from "../../../src/store/s3/config.ts";
 import { openS3 } from "../../../src/store/s3/destination.ts";
@@ -90,6 +91,16 @@ describe("What is sent to Amazon", () => {
       `<Part><ETag>&quot;${A}&quot;</ETag><PartNumber>1</PartNumber></Part>`,
     );
     expect(at.server.of("Head").at(-1)?.headers["x-amz-checksum-mode"]).toBe("ENABLED");
+  });
+
+  it("tells the CRC of zeros, which no worker has seen", async () => {
+    const behaviour: Behaviour = {
+      Put: () => ({ headers: { etag: '"x"' } }),
+      UploadPartCopy: () => ({ body: `<CopyPartResult><ETag>"${A}"</ETag></CopyPartResult>` }),
+    };
+    await using at = await begun(behaviour, { config: AWS });
+    const { checksums } = await at.upload.zeros({ number: 1, length: 6 * MiB, offset: 0 }, signal);
+    expect(checksums).toEqual({ md5: A, crc64nvme: crc64Hex(crc64("crc64nvme", Buffer.alloc(6 * MiB))) });
   });
 
   it("does not ask for absence when the object may be replaced", async () => {
@@ -214,6 +225,40 @@ describe("What is sent to other servers", () => {
   });
 });
 
+describe("The limits", () => {
+  it.each([
+    [
+      { parts: 1000, entries: 1200, part: 5 * MiB, file: 2 ** 40 },
+      { maxParts: 1000, minPart: 5 * MiB },
+    ],
+    [
+      { parts: 20_000, entries: 900, part: 1, file: 10 ** 9 },
+      { maxParts: 900, minPart: 5 * MiB, maxPart: 10 ** 9 },
+    ],
+    [
+      { parts: 20_000, entries: 20_000, part: 8 * MiB, file: 2 ** 40 },
+      { maxParts: 10_000, minPart: 8 * MiB },
+    ],
+  ])("are the narrower of Amazon's and of what a Swift tells: %j", async (told, limits) => {
+    const info = {
+      s3api: { max_upload_part_num: told.parts, min_segment_size: told.part },
+      slo: { max_manifest_segments: told.entries },
+      swift: { max_file_size: told.file },
+    };
+    const Get = ({ path }: { path: string }) =>
+      path === "/info" ? { body: JSON.stringify(info) } : { status: 404 };
+    await using server = await startFakeServer({ Get });
+    await using destination = await openS3({ ...KEYS, endpoint: server.endpoint }, PLACE, signal);
+    expect(destination.limits).toMatchObject({ maxPart: 5 * 1024 * MiB, ...limits });
+  });
+
+  it.each(["", "<html>", "[]", '{"swift": {}}'])("are Amazon's when the page says %j", async (body) => {
+    await using server = await startFakeServer({ Get: () => ({ body }) });
+    await using destination = await openS3({ ...KEYS, endpoint: server.endpoint }, PLACE, signal);
+    expect(destination.limits).toMatchObject({ maxParts: 10_000, minPart: 5 * MiB, maxPart: 5 * 1024 * MiB });
+  });
+});
+
 describe("A reply to completing", () => {
   const OK = { body: "<CompleteMultipartUploadResult></CompleteMultipartUploadResult>" };
 
@@ -262,8 +307,11 @@ describe("A reply to completing", () => {
     expect(at.server.of("Complete").length).toBe(1);
   });
 
-  it("that says the object is there is good news when this upload made it", async () => {
-    await using at = await begun({ ...landed(), Complete: () => refusal(412, "PreconditionFailed") });
+  it.each([
+    [412, "PreconditionFailed"],
+    [404, "NoSuchUpload"],
+  ] as const)("of %i %s is good news when this upload made the object already", async (status, code) => {
+    await using at = await begun({ ...landed(), Complete: () => refusal(status, code) });
     expect(await at.upload.complete(PARTS, {}, signal)).toMatchObject({ size: SIZE });
   });
 });
