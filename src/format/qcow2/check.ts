@@ -2,10 +2,11 @@
 import { KiB } from "../../bytes/units.ts";
 import { Fault } from "../../fault/fault.ts";
 import type { Source } from "../../source/source.ts";
-import { checkExpansion, findRepeated, repeated } from "./amplification.ts";
+import { checkExpansion, repeated } from "./amplification.ts";
 import { ENTRY, type EntryReader } from "./entry.ts";
 import type { Header, TablePlace } from "./header.ts";
 import { HostClusters } from "./host-clusters.ts";
+import { findRepeated, NearlyAscending } from "./repeated.ts";
 import { readL2, tableSpan } from "./tables.ts";
 
 export interface CheckInput {
@@ -44,8 +45,7 @@ export async function checkTables(input: CheckInput, signal: AbortSignal): Promi
   const span = tableSpan(header);
   let codedClusters = 0;
   let plainClusters = 0;
-  let last = -1;
-  let ascending = true;
+  const streams = new NearlyAscending();
   for await (const { index, view } of readL2(source, header, walked, 0, walked.length, signal)) {
     let guest = index * span;
     for (let at = 0; at < clusterSize && guest < input.virtualSize; at += entryBytes, guest += clusterSize) {
@@ -53,8 +53,7 @@ export async function checkTables(input: CheckInput, signal: AbortSignal): Promi
       const host = entries.host;
       if (kind === ENTRY.coded) {
         codedClusters += 1;
-        ascending &&= host > last;
-        last = host;
+        streams.add(host);
         uses.takeCoded(host, entries.size, guest);
       } else if (kind === ENTRY.broken) {
         throw entries.fault(guest);
@@ -66,10 +65,9 @@ export async function checkTables(input: CheckInput, signal: AbortSignal): Promi
   }
 
   if (codedClusters > 0 && input.amplification === "refuse") {
-    if (!ascending) {
-      const twice = await findRepeated((visit) => walkStreams(input, walked, visit, signal));
-      if (twice !== undefined) throw repeated(source.name, "compressed cluster", twice);
-    }
+    let twice: number | "none" | "unknown" | undefined = streams.finish();
+    if (twice === "unknown") twice = await findRepeated((visit) => walkStreams(input, walked, visit, signal));
+    if (typeof twice === "number") throw repeated(source.name, "compressed cluster", twice);
     checkExpansion(source.name, header.compression, clusterSize, codedClusters, uses.codedBytes);
   }
   return { codedClusters, plainClusters };

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { KiB, MiB } from "../../../src/bytes/units.ts";
-import { checkExpansion, expansionCap, findRepeated } from "../../../src/format/qcow2/amplification.ts";
+import { checkExpansion, expansionCap } from "../../../src/format/qcow2/amplification.ts";
 import { qcow2 } from "../../../src/format/qcow2/qcow2.ts";
+import { findRepeated, NearlyAscending } from "../../../src/format/qcow2/repeated.ts";
 import { readGuest, writeImage } from "../../support/reference.ts";
 import { AT, CLUSTER, coded, craft, wide } from "./craft.ts";
 import { openImage } from "./open.ts";
@@ -96,5 +97,22 @@ describe("the search for repeated offsets", () => {
       ),
       { numRuns: 2000 },
     );
+  });
+
+  it("needs no search where offsets are nearly in order, and never misses one", () => {
+    const step = (i: number) => Math.floor(i / 16) * 16 + ((i * 5) % 16);
+    for (const [offsets, expected] of [
+      [Array.from({ length: 20_000 }, (_, i) => i), "none"],
+      [Array.from({ length: 20_000 }, (_, i) => step(i)), "none"],
+      [Array.from({ length: 20_000 }, (_, i) => step(i === 9_990 ? 9_999 : i)), step(9_999)],
+      [[7, 7], 7],
+      [[], "none"],
+      [Array.from({ length: 20_000 }, (_, i) => (i * 7919) % 20_000), "unknown"],
+      [[...Array.from({ length: 20_000 }, (_, i) => i), 0], "unknown"],
+    ] as const) {
+      const streams = new NearlyAscending();
+      for (const offset of offsets) streams.add(offset);
+      expect(streams.finish()).toBe(expected);
+    }
   });
 });

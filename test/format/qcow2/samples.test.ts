@@ -24,6 +24,11 @@ describe(`images of other projects${REASON}`, () => {
     });
   }
 
+  it.skipIf(!PRESENT)("an empty disk in a file that ends inside a cluster is all zeros", async () => {
+    const image = await openImage(readFileSync(sample("peers/fs-overhead.qcow2")));
+    expect(await extentsOf(image)).toEqual([{ kind: "zero", offset: 0, length: 858_993_664 }]);
+  });
+
   it.skipIf(!PRESENT)(
     "a chain to an absent file is refused, and read when the request lists all of it",
     async () => {
