@@ -14,7 +14,8 @@ import type {
 } from "../store.ts";
 import { headObject, type ObjectHead, QUICK_MS, type S3Access, SLOW_MS } from "./client.ts";
 import type { S3Location } from "./config.ts";
-import { bareEtag, compositeEtag, isComposite, isMd5 } from "./etag.ts";
+import { compositeEtag, isMd5 } from "./etag.ts";
+import { judge, type Whole } from "./landing.ts";
 import { abortUpload, createUpload, type HeldPart, listParts, removeObject } from "./multipart.ts";
 import { MAX_PARTS } from "./provider.ts";
 import { putPart, zerosBody } from "./put-part.ts";
@@ -132,7 +133,7 @@ export class S3Upload implements Upload {
     };
     const before = await this.#lookFirst(signal);
     const head = before ?? (await this.#publish(parts, whole, signal));
-    const landed = this.#judge(head, whole);
+    const landed = judge(this.#name, head, whole);
     this.#published = "kept";
     // The object stands, whatever becomes of the rest.
     const remains = await this.#zeros.remove(signal).catch(() => []);
@@ -209,7 +210,10 @@ export class S3Upload implements Upload {
       ...(provider.sizeAtCompletion ? { MpuObjectSize: whole.size } : {}),
       ...(whole.crc64nvme === undefined
         ? {}
-        : { ChecksumType: "FULL_OBJECT" as const, ChecksumCRC64NVME: toBase64(whole.crc64nvme) }),
+        : {
+            ChecksumType: "FULL_OBJECT" as const,
+            ChecksumCRC64NVME: Buffer.from(whole.crc64nvme, "hex").toString("base64"),
+          }),
     };
     await this.#conditionally(
       (condition) =>
@@ -266,36 +270,6 @@ export class S3Upload implements Upload {
       await work({});
     }
   }
-
-  /** @throws Fault VERIFY_FAILED when the object is not what the parts make. */
-  #judge(head: ObjectHead, whole: Whole): Landed {
-    const etag = bareEtag(head.ETag);
-    const wrong = (what: string, is: string | number, expected: string | number) =>
-      new Fault(
-        "VERIFY_FAILED",
-        `${this.#name}: the store reports ${what} ${is}, but ${expected} was sent; do not use it`,
-      );
-    if (head.ContentLength !== whole.size) throw wrong("a size of", head.ContentLength, whole.size);
-    const plain =
-      head.SSECustomerAlgorithm === undefined && head.ServerSideEncryption?.startsWith("aws:kms") !== true;
-    if (plain && whole.etag !== undefined && isComposite(etag) && etag !== whole.etag) {
-      throw wrong("the ETag", etag, whole.etag);
-    }
-    const crc = head.ChecksumCRC64NVME === undefined ? undefined : toHex(head.ChecksumCRC64NVME);
-    if (whole.crc64nvme !== undefined && crc !== undefined && crc !== whole.crc64nvme) {
-      throw wrong("the CRC-64/NVME", crc, whole.crc64nvme);
-    }
-    const confirmed = whole.crc64nvme !== undefined && crc !== undefined ? { crc64nvme: crc } : {};
-    return { name: this.#name, size: whole.size, ...(etag === "" ? {} : { etag }), confirmed };
-  }
-}
-
-/** What the object has to be. */
-interface Whole {
-  readonly size: number;
-  readonly etag: string | undefined;
-  /** 16 hex digits. */
-  readonly crc64nvme: string | undefined;
 }
 
 const EMPTY_MD5 = createHash("md5").digest("hex");
@@ -305,13 +279,4 @@ export function alreadyExists(name: string): Fault {
     "ALREADY_EXISTS",
     `${name}: there already; choose another name, or say that it may be replaced`,
   );
-}
-
-/** Checksums travel as the base64 of their big-endian bytes. */
-function toBase64(hex: string): string {
-  return Buffer.from(hex, "hex").toString("base64");
-}
-
-function toHex(base64: string): string {
-  return Buffer.from(base64, "base64").toString("hex");
 }

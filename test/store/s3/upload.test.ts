@@ -435,6 +435,21 @@ describe("A stream", () => {
     expect(server.of("Complete")[0]?.headers["x-amz-checksum-crc64nvme"]).toMatch(/^[A-Za-z0-9+/]{11}=$/);
   });
 
+  it("that stands still does not hold up the news of a refused part", async () => {
+    const behaviour: Behaviour = { UploadPart: () => refusal(403, "AccessDenied") };
+    await using server = await startFakeServer(behaviour);
+    async function* stream() {
+      yield noise(6 * MiB, 4);
+      await new Promise(() => {});
+    }
+    const options = { existing: "refuse", partSize: 5 * MiB } as const;
+    const config = { ...KEYS, endpoint: server.endpoint };
+    await expect(uploadStream(config, PLACE, stream(), options, signal)).rejects.toMatchObject({
+      code: "PERMISSION",
+    });
+    expect(server.of("Abort").length).toBe(1);
+  });
+
   it("has at most a bounded number of parts under way and in memory", async () => {
     const under = { now: 0, most: 0, read: 0, acknowledged: 0, ahead: 0 };
     const behaviour: Behaviour = {
