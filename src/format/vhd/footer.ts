@@ -119,7 +119,8 @@ export const MAX_SIZE = 0xff00_0000 * SECTOR;
 
 /**
  * The virtual size in bytes. Virtual PC and old QEMU (`vpc `, `qemu`) mean the geometry, unless it is at its
- * maximum; every other creator means the size field. Source: QEMU's block driver for VHD, since version 10.
+ * maximum; every other creator means the size field. Source: QEMU's driver since 2025; before, it
+ * listed the creators that mean the size field, and read the disks of all others too short.
  * @throws Fault IMAGE_CORRUPT, LIMIT_EXCEEDED
  */
 export function virtualSize({ creator, currentSize, geometry }: Footer, place: string): number {

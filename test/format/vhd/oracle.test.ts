@@ -1,4 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  fstatSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -6,6 +16,7 @@ import { alignUp, GiB, MiB } from "../../../src/bytes/units.ts";
 import { geometryFor } from "../../../src/format/vhd/geometry.ts";
 import { vhd, vhdFixed } from "../../../src/format/vhd/vhd.ts";
 import { memorySource } from "../../../src/source/memory/memory.ts";
+import type { Source } from "../../../src/source/source.ts";
 import { closedGate } from "../../support/gate.ts";
 import { QEMU, QEMU_REASON, qemuImg, qemuIo } from "../../support/qemu.ts";
 import { readGuest, writeImage } from "../../support/reference.ts";
@@ -101,6 +112,24 @@ describe.skipIf(!QEMU)(`VHD as qemu-img writes it${QEMU_REASON}`, () => {
       ]);
     },
   );
+});
+
+test.skipIf(!QEMU)(`a fixed disk of 200 GiB is opened by its footer alone${QEMU_REASON}`, async () => {
+  qemuImg("create", "-q", "-f", "vpc", "-o", "subformat=fixed", path("fixed.vhd"), "200G");
+  const file = openSync(path("fixed.vhd"), "r");
+  let bytes = 0;
+  const source: Source = {
+    ...memorySource(new Uint8Array(0), "fixed.vhd"),
+    size: fstatSync(file).size,
+    async read(into, position) {
+      bytes += readSync(file, into, 0, into.length, position);
+    },
+  };
+  const image = await vhd.reader.open({ source, gate: closedGate, allowAmplification: false }, never);
+  closeSync(file);
+  expect(image.virtualSize).toBe(info(path("fixed.vhd"))["virtual-size"]);
+  expect(image.virtualSize).toBeGreaterThanOrEqual(200 * GiB);
+  expect(bytes).toBeLessThan(4096);
 });
 
 describe.skipIf(!QEMU)(`VHD as we write it, read by qemu-img${QEMU_REASON}`, () => {
