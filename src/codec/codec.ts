@@ -2,10 +2,12 @@
  * Coded units to guest bytes and back. Deflate goes through libdeflate where the machine has it, else through
  * node:zlib; zstd goes through node:zlib.
  */
-import type { Codec } from "../format/format.ts";
 import { libdeflate } from "../native/libdeflate.ts";
 import { broken, type Deflate, deflateSync, libdeflateDeflate, zlibDeflate } from "./deflate.ts";
 import { decodeZstd, encodeZstd as encodeZstdFrame } from "./zstd.ts";
+
+/** How stored bytes become guest bytes. `deflate` is a raw deflate stream without header. */
+export type Codec = "deflate" | "deflate-chain" | "zlib" | "zstd";
 
 /** What does the work, for people. */
 export interface CodecHelpers {

@@ -1,11 +1,9 @@
 /** What image bytes mean. One folder per format; registry.ts lists them. */
 import type { Extent, Range } from "../bytes/range.ts";
+import type { Codec } from "../codec/codec.ts";
 import type { Source } from "../source/source.ts";
 
 export type FormatName = "raw" | "qcow2" | "vhd" | "vhd-fixed" | "zvhd" | "zvhd2";
-
-/** How stored bytes become guest bytes. `deflate` is a raw deflate stream without header; see codec/. */
-export type Codec = "deflate" | "deflate-chain" | "zlib" | "zstd";
 
 /** Guest bytes that read as zeros. */
 export interface ZeroPiece {
