@@ -8,7 +8,7 @@ import { type Geometry, geometrySectors, MAX_GEOMETRY_SECTORS } from "./geometry
 import { complementSum, uuidText } from "./identity.ts";
 
 export const FOOTER_SIZE = 512;
-export const COOKIE = "conectix";
+const COOKIE = "conectix";
 
 const DISK_TYPES = { fixed: 2, dynamic: 3, differencing: 4 } as const;
 export type DiskType = keyof typeof DISK_TYPES;
