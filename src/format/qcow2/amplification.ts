@@ -42,7 +42,7 @@ export function checkExpansion(
 export function repeated(name: string, what: string, offset: number): Fault {
   return new Fault(
     "AMPLIFICATION",
-    `${name}: the ${what} at ${offset} is used for more than one place of the disk, so the file expands without ` +
-      `bound (a cap of 1 use is set); if you trust the image, pass --allow-amplification`,
+    `${name}: the ${what} at ${offset} is used for more than one place of the disk; the cap is one use, because ` +
+      `a small file could expand without end; if you trust the image, pass --allow-amplification`,
   );
 }

@@ -560,6 +560,22 @@ describe("images with a data file", () => {
     });
   }
 
+  it("are closed again when the image is refused", async () => {
+    let closed = 0;
+    const counting = listed({
+      dataFile: () => ({
+        ...memorySource(Buffer.alloc(CLUSTER), "disk.data"),
+        async [Symbol.asyncDispose]() {
+          closed += 1;
+        },
+      }),
+    });
+    await expect(openImage(external(), { gate: counting })).rejects.toMatchObject({
+      code: "IMAGE_TRUNCATED",
+    });
+    expect(closed).toBe(1);
+  });
+
   it("refuse a snapshot", async () => {
     const opening = openImage(external(), { gate: gate(2 * CLUSTER), snapshot: "one" });
     await expect(opening).rejects.toMatchObject({ code: "UNSUPPORTED_FEATURE" });

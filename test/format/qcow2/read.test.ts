@@ -193,7 +193,7 @@ describe(`backing files${QEMU_REASON}`, () => {
     await expect(openImage(readFileSync(path))).rejects.toMatchObject({ code: "REFERENCE_NOT_LISTED" });
   });
 
-  it.skipIf(!QEMU)("what the gate has opened is closed with the image, and when opening fails", async () => {
+  it.skipIf(!QEMU)("what the gate has opened is closed with the image", async () => {
     const path = file("closing.qcow2");
     qemuImg("create", "-q", "-u", "-f", "qcow2", "-F", "raw", "-b", "x", path, "1M");
     let closed = 0;
