@@ -40,8 +40,8 @@ export interface ListedObject {
 }
 
 const DEADLINE_MS = 120_000;
-/** The server beats every ten seconds while it looks at each segment. */
-const MANIFEST_DEADLINE_MS = 1_800_000;
+/** For what may take long while bytes still move: idle servers are noticed much sooner. */
+export const LONG_DEADLINE_MS = 1_800_000;
 const REPLY_BYTES = 64 * 1024 * 1024;
 
 export class SwiftClient {
@@ -144,7 +144,7 @@ export class SwiftClient {
         body,
         what,
         answers: [],
-        deadlineMs: MANIFEST_DEADLINE_MS,
+        deadlineMs: LONG_DEADLINE_MS,
       },
       signal,
     );
@@ -241,7 +241,7 @@ export class SwiftClient {
         body: names.map((name) => `${swiftPath(container, name)}\n`).join(""),
         what,
         answers: [200],
-        deadlineMs: MANIFEST_DEADLINE_MS,
+        deadlineMs: LONG_DEADLINE_MS,
       },
       signal,
     );

@@ -108,8 +108,8 @@ function limitsOf(info: SwiftInfo): StoreLimits {
     // One byte would do, but a part below this is slow to read back.
     minPart: Math.min(SLOW_ENTRY, maxPart),
     maxPart,
-    // Two levels of manifests.
-    maxParts: Math.min(info.maxEntries ** 2, 99_999_999),
+    // Two levels of manifests; or one that has room for runs of zeros to take more than one entry each.
+    maxParts: info.nesting ? Math.min(info.maxEntries ** 2, 99_999_999) : Math.ceil(info.maxEntries / 2),
     preferredPart: Math.min(64 * MiB, maxPart),
     placement: "parts",
     zeros: "free",

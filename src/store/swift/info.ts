@@ -14,6 +14,13 @@ export interface SwiftInfo {
    * Whether a manifest's `range` is heeded. Ceph's gateway ignores it, and makes a wrong object without a word.
    */
   readonly ranges: boolean;
+  /**
+   * Whether an `ETag` sent with a manifest is held against that of the object it makes; Ceph's gateway holds it against
+   * the manifest's text.
+   */
+  readonly manifestEtags: boolean;
+  /** Whether a manifest may name manifests; Ceph's gateway refuses that. */
+  readonly nesting: boolean;
   /** Paths of one bulk delete; 0 where it is not offered. */
   readonly maxBulkDeletes: number;
   readonly staticLargeObjects: boolean;
@@ -26,6 +33,8 @@ export const UNKNOWN_INFO: SwiftInfo = {
   maxEntries: 1000,
   maxManifestBytes: 2 * MiB,
   ranges: false,
+  manifestEtags: false,
+  nesting: false,
   maxBulkDeletes: 0,
   staticLargeObjects: true,
 };
@@ -44,13 +53,19 @@ export function parseInfo(body: string): SwiftInfo {
   const swift = section(root["swift"]);
   const slo = section(root["slo"]);
   const bulk = section(root["bulk_delete"]);
+  // Swift publishes this key in all versions that know `range`; Ceph's gateway publishes only max_manifest_segments.
+  const openstack = slo["min_segment_size"] !== undefined;
   return {
     maxObjectBytes: count(swift["max_file_size"], UNKNOWN_INFO.maxObjectBytes),
-    maxNameBytes: count(swift["max_object_name_length"], UNKNOWN_INFO.maxNameBytes),
+    maxNameBytes: count(
+      swift["max_object_name_length"] ?? swift["max_object_name_size"],
+      UNKNOWN_INFO.maxNameBytes,
+    ),
     maxEntries: count(slo["max_manifest_segments"], UNKNOWN_INFO.maxEntries),
     maxManifestBytes: Math.max(64 * KiB, count(slo["max_manifest_size"], UNKNOWN_INFO.maxManifestBytes)),
-    // Swift has always published this key since `range` exists; Ceph's gateway publishes only max_manifest_segments.
-    ranges: slo["min_segment_size"] !== undefined,
+    ranges: openstack,
+    manifestEtags: openstack,
+    nesting: openstack,
     maxBulkDeletes: root["bulk_delete"] === undefined ? 0 : count(bulk["max_deletes_per_request"], 1000),
     staticLargeObjects: root["slo"] !== undefined,
   };

@@ -84,7 +84,7 @@ export interface ManifestPlan {
  */
 export function planManifest(
   entries: readonly ManifestEntry[],
-  limits: Pick<SwiftInfo, "maxEntries" | "maxManifestBytes">,
+  limits: Pick<SwiftInfo, "maxEntries" | "maxManifestBytes" | "nesting">,
   subPath: (n: number) => string,
 ): ManifestPlan {
   const subs: SubManifest[] = [];
@@ -92,8 +92,12 @@ export function planManifest(
   for (;;) {
     const groups = groupEntries(level, limits);
     if (groups.length <= 1) break;
-    if (groups.length === level.length) {
-      throw new Fault("LIMIT_EXCEEDED", `swift:/${subPath(0)}: manifests of one entry cannot be nested`);
+    if (!limits.nesting || groups.length === level.length) {
+      throw new Fault(
+        "LIMIT_EXCEEDED",
+        `swift:/${subPath(0)}: ${entries.length} entries do not fit the store's manifests, ${limits.maxEntries} in ` +
+          `each${limits.nesting ? "" : ", which may not be nested"}: use larger parts`,
+      );
     }
     level = groups.map((group) => {
       const sub = { path: subPath(subs.length), entries: group, etag: manifestEtag(group) };

@@ -6,7 +6,7 @@ import { Fault } from "../../fault/fault.ts";
 import { DEFAULT_RETRY, withRetry } from "../../flow/retry.ts";
 import type { Landed, PartReceipt, UploadIntent } from "../store.ts";
 import { removePrefix } from "./clean.ts";
-import { parseOutcome, type SwiftReply } from "./client.ts";
+import { LONG_DEADLINE_MS, parseOutcome, type SwiftReply } from "./client.ts";
 import { oneLine, swiftFault } from "./error.ts";
 import { swiftPath } from "./location.ts";
 import { type ManifestEntry, type ManifestPlan, planManifest } from "./manifest.ts";
@@ -70,7 +70,10 @@ function entriesOf(
   const zeros = planZeros(
     items.filter((item) => typeof item === "number"),
     total,
-    place.info,
+    {
+      ...place.info,
+      maxPieces: place.info.nesting ? Number.POSITIVE_INFINITY : place.info.maxEntries - countData(items),
+    },
   );
   const etags = new Map(zeros.objects.map((length) => [length, zeroMd5(length)]));
   const entries: ManifestEntry[] = [];
@@ -95,6 +98,10 @@ function entriesOf(
     run += 1;
   }
   return { entries, zeroObjects: zeros.objects };
+}
+
+function countData(items: readonly (PartReceipt | number)[]): number {
+  return items.filter((item) => typeof item !== "number").length;
 }
 
 const ZEROS = new Uint8Array(MiB);
@@ -124,6 +131,7 @@ async function putZeros(place: UploadPlace, length: number, signal: AbortSignal)
       },
       what: `${placeName(place)}: putting its zeros`,
       answers: [200, 201],
+      deadlineMs: LONG_DEADLINE_MS,
     },
     signal,
   );
@@ -151,7 +159,7 @@ async function putSubManifests(place: UploadPlace, plan: ManifestPlan, signal: A
               const path = swiftPath(place.segments, sub.path.slice(container.length));
               const reply = await place.client.putManifest(
                 path,
-                { etag: sub.etag },
+                place.info.manifestEtags ? { etag: sub.etag } : {},
                 JSON.stringify(sub.entries),
                 what,
                 signal,
@@ -177,7 +185,7 @@ async function putObject(
   const what = `${placeName(place)}: making the object`;
   const headers = {
     "content-type": "application/octet-stream",
-    etag: expectedEtag(plan),
+    ...(place.info.manifestEtags ? { etag: expectedEtag(plan) } : {}),
     [UPLOAD_META]: place.id,
     // No lock between two uploads that end at once, but never over an object that was there before.
     ...(existing === "refuse" ? { "if-none-match": "*" } : {}),

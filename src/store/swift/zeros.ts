@@ -12,7 +12,7 @@ import type { SwiftInfo } from "./info.ts";
 export const SLOW_ENTRY = MiB;
 const SLOW_ENTRIES_ALLOWED = 8;
 
-/** Keeps one object's upload short, and its entries few enough: 16,384 for each TiB. */
+/** Keeps the object's upload short, and its entries few enough to nest: 16,384 for each TiB. */
 const MAX_ZERO_OBJECT = 64 * MiB;
 const LEAST_HALVING = 64 * KiB;
 
@@ -29,25 +29,32 @@ export interface ZeroPlan {
   readonly pieces: readonly (readonly ZeroPiece[])[];
 }
 
+export interface ZeroRules extends Pick<SwiftInfo, "ranges" | "maxObjectBytes"> {
+  /** No more pieces than this, if larger objects of zeros can bring them down to it. */
+  readonly maxPieces: number;
+}
+
 /**
- * `runs`: bytes of each run, as long as possible. `total`: bytes of the whole image. `ranges`: whether an entry may
- * name part of an object; where not, what is left over of a run is made of smaller objects.
+ * `runs`: bytes of each run, as long as possible. `total`: bytes of the whole image. Where `ranges` are not heeded,
+ * what is left over of a run is made of smaller objects.
  */
-export function planZeros(
-  runs: readonly number[],
-  total: number,
-  limits: Pick<SwiftInfo, "ranges" | "maxObjectBytes">,
-): ZeroPlan {
-  const longest = runs.reduce((most, run) => Math.max(most, run), 0);
-  if (longest === 0) return { objects: [], pieces: runs.map(() => []) };
-  const size = (least: number) =>
-    Math.min(longest, limits.maxObjectBytes, MAX_ZERO_OBJECT, Math.max(least, alignUp(total / 1024, MiB)));
-  let chosen = size(MiB);
-  let pieces = runs.map((run) => cut(run, chosen, limits.ranges));
-  if (limits.ranges && countSlow(pieces) > SLOW_ENTRIES_ALLOWED) {
+export function planZeros(runs: readonly number[], total: number, rules: ZeroRules): ZeroPlan {
+  const most = Math.min(
+    runs.reduce((longest, run) => Math.max(longest, run), 0),
+    rules.maxObjectBytes,
+  );
+  const cutAll = (size: number) => runs.map((run) => cut(run, size, rules.ranges));
+  if (most === 0) return { objects: [], pieces: cutAll(1) };
+  let size = Math.min(most, MAX_ZERO_OBJECT, Math.max(MiB, alignUp(total / 1024, MiB)));
+  let pieces = cutAll(size);
+  if (rules.ranges && size < 2 * SLOW_ENTRY && countSlow(pieces) > SLOW_ENTRIES_ALLOWED) {
     // From two such lengths on, any run can be cut into pieces none of which is slow.
-    chosen = size(2 * SLOW_ENTRY);
-    pieces = runs.map((run) => cut(run, chosen, limits.ranges));
+    size = Math.min(most, 2 * SLOW_ENTRY);
+    pieces = cutAll(size);
+  }
+  while (size < most && pieces.reduce((sum, run) => sum + run.length, 0) > rules.maxPieces) {
+    size = Math.min(most, size * 2);
+    pieces = cutAll(size);
   }
   return { objects: [...new Set(pieces.flat().map((piece) => piece.size))], pieces };
 }
@@ -57,7 +64,7 @@ function cut(run: number, size: number, ranges: boolean): ZeroPiece[] {
   const rest = run - whole * size;
   const pieces: ZeroPiece[] = new Array(whole).fill({ size, length: size });
   if (rest === 0) return pieces;
-  if (!ranges) return [...pieces, ...halvings(rest).map((length) => ({ size: length, length }))];
+  if (!ranges) return [...pieces, ...halvings(rest, size).map((length) => ({ size: length, length }))];
   if (rest < SLOW_ENTRY && whole > 0 && size + rest >= 2 * SLOW_ENTRY) {
     const half = Math.ceil((size + rest) / 2);
     pieces[whole - 1] = { size, length: half };
@@ -67,10 +74,10 @@ function cut(run: number, size: number, ranges: boolean): ZeroPiece[] {
 }
 
 /** Powers of two and a rest below the least of them: however many runs there are, few lengths come out. */
-function halvings(length: number): number[] {
+function halvings(length: number, below: number): number[] {
   const out: number[] = [];
   let rest = length;
-  for (let power = MAX_ZERO_OBJECT; power >= LEAST_HALVING; power /= 2) {
+  for (let power = 2 ** Math.floor(Math.log2(below)); power >= LEAST_HALVING; power /= 2) {
     for (; rest >= power; rest -= power) out.push(power);
   }
   return rest > 0 ? [...out, rest] : out;

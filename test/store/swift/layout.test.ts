@@ -11,7 +11,7 @@ const runs = fc.array(
 );
 
 describe("the plan for zeros", () => {
-  const limits = { ranges: true, maxObjectBytes: 5 * 1024 * MiB };
+  const limits = { ranges: true, maxObjectBytes: 5 * 1024 * MiB, maxPieces: Number.POSITIVE_INFINITY };
   const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
 
   it("covers each run exactly, with pieces that their objects hold", () => {
@@ -60,6 +60,18 @@ describe("the plan for zeros", () => {
   });
 });
 
+describe("the plan for zeros where manifests cannot be nested", () => {
+  it("takes larger objects of zeros rather than more entries than there may be", () => {
+    const { pieces, objects } = planZeros([1024 ** 4, 64 * KiB * 3], 1024 ** 4, {
+      ranges: false,
+      maxObjectBytes: 5 * 1024 * MiB,
+      maxPieces: 1000,
+    });
+    expect(pieces.flat().length).toBeLessThanOrEqual(1000);
+    expect(Math.max(...objects)).toBe(2048 * MiB);
+  });
+});
+
 describe("the plan for manifests", () => {
   const entry = (n: number): ManifestEntry => ({ path: `/c/${n}`, etag: "e".repeat(32), size_bytes: n + 1 });
 
@@ -67,7 +79,7 @@ describe("the plan for manifests", () => {
     fc.assert(
       fc.property(fc.nat({ max: 300 }), fc.integer({ min: 2, max: 20 }), (count, maxEntries) => {
         const entries = Array.from({ length: count }, (_, n) => entry(n));
-        const limits = { maxEntries, maxManifestBytes: 1000 };
+        const limits = { maxEntries, maxManifestBytes: 1000, nesting: true };
         const plan = planManifest(entries, limits, (n) => `/s/m${n}`);
         const subs = new Map(plan.subs.map((sub) => [sub.path, sub.entries]));
         const flat = (list: readonly ManifestEntry[]): readonly ManifestEntry[] =>
@@ -94,7 +106,7 @@ describe("the plan for manifests", () => {
     expect(plan.subs).toEqual([]);
     const deep = planManifest(
       Array.from({ length: 100 }, (_, n) => entry(n)),
-      { maxEntries: 3, maxManifestBytes: 2 * MiB },
+      { maxEntries: 3, maxManifestBytes: 2 * MiB, nesting: true },
       (n) => `/s/m${n}`,
     );
     const seen = new Set<string>();
@@ -105,14 +117,23 @@ describe("the plan for manifests", () => {
     expect(deep.subs.length).toBe(34 + 12 + 4 + 2);
   });
 
+  it("gives up where manifests may not be nested and one is too small", () => {
+    const many = [entry(1), entry(2), entry(3)];
+    expect(() =>
+      planManifest(many, { maxEntries: 2, maxManifestBytes: 1000, nesting: false }, (n) => `/s/${n}`),
+    ).toThrow(
+      expect.objectContaining({ code: "LIMIT_EXCEEDED", message: expect.stringContaining("larger parts") }),
+    );
+  });
+
   it("gives up where one entry fills a manifest", () => {
     const many = [entry(1), entry(2)];
-    expect(() => planManifest(many, { maxEntries: 1, maxManifestBytes: 1000 }, (n) => `/s/${n}`)).toThrow(
-      expect.objectContaining({ code: "LIMIT_EXCEEDED" }),
-    );
-    expect(() => planManifest(many, { maxEntries: 9, maxManifestBytes: 20 }, (n) => `/s/${n}`)).toThrow(
-      expect.objectContaining({ code: "LIMIT_EXCEEDED" }),
-    );
+    expect(() =>
+      planManifest(many, { maxEntries: 1, maxManifestBytes: 1000, nesting: true }, (n) => `/s/${n}`),
+    ).toThrow(expect.objectContaining({ code: "LIMIT_EXCEEDED" }));
+    expect(() =>
+      planManifest(many, { maxEntries: 9, maxManifestBytes: 20, nesting: true }, (n) => `/s/${n}`),
+    ).toThrow(expect.objectContaining({ code: "LIMIT_EXCEEDED" }));
   });
 });
 
@@ -128,13 +149,20 @@ describe("what a server says of itself", () => {
       maxEntries: 1000,
       maxManifestBytes: 8388608,
       ranges: true,
+      manifestEtags: true,
+      nesting: true,
       maxBulkDeletes: 10000,
       staticLargeObjects: true,
     });
     const ceph = parseInfo(
       JSON.stringify({ swift: { version: "16.2.15" }, slo: { max_manifest_segments: 1000 } }),
     );
-    expect(ceph).toMatchObject({ ranges: false, maxBulkDeletes: 0, staticLargeObjects: true });
+    expect(ceph).toMatchObject({
+      ranges: false,
+      nesting: false,
+      maxBulkDeletes: 0,
+      staticLargeObjects: true,
+    });
     expect(parseInfo(JSON.stringify({ swift })).staticLargeObjects).toBe(false);
   });
 
