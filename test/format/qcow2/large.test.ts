@@ -53,6 +53,23 @@ describe("images larger than memory", () => {
     expect(counted.reads).toBe(reads);
   });
 
+  it("tables that are asked for one by one are kept, but only a few of them", async () => {
+    const counted: Counted = { reads: 0, bytes: 0 };
+    const source = synthetic(
+      { virtualSize: 128 * GiB, clusterBits: 16, tables: "full", entry: plainEntry(64 * KiB) },
+      counted,
+    );
+    const image = await openImage(source);
+    const readsOf = async (table: number) => {
+      const before = counted.reads;
+      await image.pieces({ offset: table * 512 * MiB, length: MiB }, never);
+      return counted.reads - before;
+    };
+    expect([await readsOf(0), await readsOf(0)]).toEqual([1, 0]);
+    for (let table = 1; table < 200; table += 1) expect(await readsOf(table)).toBe(1);
+    expect([await readsOf(199), await readsOf(0)]).toEqual([0, 1]);
+  });
+
   it("the last of many compressed clusters in no order is found when it repeats another", async () => {
     const size = 16 * GiB;
     const clusters = size / (64 * KiB);
