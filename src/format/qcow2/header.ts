@@ -35,7 +35,6 @@ export interface Header {
   readonly virtualSize: number;
   readonly l1: TablePlace;
   readonly refcountTable: TablePlace;
-  readonly refcountBits: number;
   readonly snapshots: { readonly offset: number; readonly count: number };
   readonly compression: "zlib" | "zstd";
   /** 16 with extended L2 entries (subclusters). */
@@ -161,7 +160,6 @@ function parseHeader(name: string, bytes: Buffer, fileSize: number): Header {
     virtualSize,
     l1,
     refcountTable,
-    refcountBits: 2 ** refcountOrder,
     snapshots: { offset: readWide(bytes, 64), count: bytes.readUInt32BE(60) },
     compression,
     entryBytes: extended ? 16 : 8,
