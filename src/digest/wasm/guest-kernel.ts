@@ -82,31 +82,41 @@ function addFunction(length: number): FunctionBuilder {
 
 /** XXH3-128 of the block, as two locals. */
 function hashContent(f: FunctionBuilder, length: number): [Local, Local] {
-  const at = f.local("i32");
-  const spans = f.local("i32");
+  const [at, key, spans, stripes] = f.locals("i32", 4) as [Local, Local, Local, Local];
   const accumulators = f.locals("v128", 4);
-  const [data, key] = f.locals("v128", 2) as [Local, Local];
-  const stripe = (address: Code, offset: number, secret: number) => {
+  const [data, keyed] = f.locals("v128", 2) as [Local, Local];
+  const zero = i32.const(0);
+  const next = (local: Local, step: number) => local.set(i32.add(local.get, i32.const(step)));
+  /** Takes in the stripe at `at` under the part of the secret at `key`. */
+  const stripe = () => {
     for (const [index, accumulator] of accumulators.entries()) {
       f.emit(
-        data.set(v128.load(address, DATA + offset + index * 16)),
-        key.set(v128.xor(data.get, v128.load(i32.const(0), SECRET + secret + index * 16))),
+        data.set(v128.load(at.get, DATA + index * 16)),
+        keyed.set(v128.xor(data.get, v128.load(key.get, SECRET + index * 16))),
         accumulator.set(i64x2.add(accumulator.get, i64x2.shuffle([1, 0], data.get, data.get))),
         accumulator.set(
           i64x2.add(
             accumulator.get,
             i64x2.extmulLowU(
-              i32x4.shuffle([0, 2, 0, 2], key.get, key.get),
-              i32x4.shuffle([1, 3, 1, 3], key.get, key.get),
+              i32x4.shuffle([0, 2, 0, 2], keyed.get, keyed.get),
+              i32x4.shuffle([1, 3, 1, 3], keyed.get, keyed.get),
             ),
           ),
         ),
       );
     }
+    f.emit(next(at, STRIPE), next(key, 8));
+  };
+  const run = (count: number) => {
+    f.emit(key.set(zero), stripes.set(i32.const(count)));
+    f.whileNonZero(stripes, () => {
+      stripe();
+      f.emit(next(stripes, -1));
+    });
   };
   const scramble = () => {
     for (const [index, accumulator] of accumulators.entries()) {
-      const secret = v128.load(i32.const(0), SECRET + SECRET_LENGTH - STRIPE + index * 16);
+      const secret = v128.load(zero, SECRET + SECRET_LENGTH - STRIPE + index * 16);
       f.emit(
         accumulator.set(
           i64x2.mul(
@@ -124,15 +134,16 @@ function hashContent(f: FunctionBuilder, length: number): [Local, Local] {
     bytes.writeBigUInt64LE(INITIAL[index * 2 + 1] as bigint, 8);
     f.emit(accumulator.set(v128.const([...bytes])));
   }
-  // The last span lacks its last stripe, which is hashed under a key of its own and without a scramble.
   f.emit(spans.set(i32.const(length / SPAN - 1)));
   f.whileNonZero(spans, () => {
-    for (let index = 0; index < SPAN / STRIPE; index += 1) stripe(at.get, index * STRIPE, index * 8);
+    run(SPAN / STRIPE);
     scramble();
-    f.emit(at.set(i32.add(at.get, i32.const(SPAN))), spans.set(i32.sub(spans.get, i32.const(1))));
+    f.emit(next(spans, -1));
   });
-  for (let index = 0; index < SPAN / STRIPE - 1; index += 1) stripe(at.get, index * STRIPE, index * 8);
-  stripe(at.get, SPAN - STRIPE, SECRET_LENGTH - STRIPE - 7);
+  // The last span lacks its last stripe, which is hashed under a key of its own, and is not scrambled.
+  run(SPAN / STRIPE - 1);
+  f.emit(key.set(i32.const(SECRET_LENGTH - STRIPE - 7)));
+  stripe();
 
   for (const [index, accumulator] of accumulators.entries()) {
     f.emit(v128.store(i32.const(0), accumulator.get, ACCUMULATORS + index * 16));
