@@ -134,9 +134,14 @@ describe.skipIf(!SWIFT)(`a Swift destination${SWIFT_REASON}`, () => {
 
   it("does not take the place of an object that appeared meanwhile, and leaves it whole", async () => {
     const upload = await (await open("raced")).begin({ existing: "refuse" }, signal);
-    const parts = [await send(upload, 1, noise(1000, 8))];
+    const parts = [
+      await send(upload, 1, noise(1000, 8)),
+      await upload.zeros({ number: 2, length: MiB, offset: 1000 }, signal),
+    ];
     const { whole } = await land("raced", 9);
     await expect(upload.complete(parts, {}, signal)).rejects.toMatchObject({ code: "ALREADY_EXISTS" });
+    // Nothing more was sent for an object that cannot be.
+    expect((await listing(server, "images_segments", `raced/${upload.token["id"]}/`)).length).toBe(1);
     await upload.abort(signal);
     expect(md5((await raw(server, "GET", "/images/raced")).bytes)).toBe(md5(whole));
   });
@@ -177,13 +182,13 @@ describe.skipIf(!SWIFT)(`a Swift destination${SWIFT_REASON}`, () => {
 
   it("keeps the segments that others made, when it replaces their object", async () => {
     await raw(server, "PUT", "/images_segments");
-    await raw(server, "PUT", "/images_segments/theirs/seg", { body: "segment" });
+    await raw(server, "PUT", "/images_segments/theirs/seg/1", { body: "segment" });
     await raw(server, "PUT", "/images/theirs?multipart-manifest=put", {
-      body: JSON.stringify([{ path: "/images_segments/theirs/seg" }]),
-      headers: { "x-object-meta-diskferry-upload": "../theirs" },
+      body: JSON.stringify([{ path: "/images_segments/theirs/seg/1" }]),
+      headers: { "x-object-meta-diskferry-upload": "seg" },
     });
     await land("theirs", 15, "replace");
-    expect((await raw(server, "GET", "/images_segments/theirs/seg")).text).toBe("segment");
+    expect((await raw(server, "GET", "/images_segments/theirs/seg/1")).text).toBe("segment");
   });
 
   it("refuses to complete when a part is no longer what was acknowledged", async () => {
@@ -264,6 +269,53 @@ describe.skipIf(!SWIFT)(`a Swift destination${SWIFT_REASON}`, () => {
     const parts = [await send(upload, 1, noise(3000, 23))];
     expect(await upload.complete(parts, {}, signal)).toMatchObject({ size: 3000 });
     expect(lost).toBe(1);
+    await meddler.stop();
+  });
+
+  it("does not vouch for an object that the store shows with another size or ETag", async () => {
+    let made = false;
+    let shown: Record<string, string> = {};
+    const meddler = await startMeddler(server.url, ({ method, path, headers }) => {
+      if (method === "PUT" && path.includes("/images/wrong?multipart-manifest=put")) {
+        made = true;
+        shown["x-object-meta-diskferry-upload"] = String(headers["x-object-meta-diskferry-upload"]);
+      }
+      return method === "HEAD" && made && path.endsWith("/images/wrong")
+        ? { status: 200, headers: shown }
+        : "pass";
+    });
+    for (const lie of [{ "content-length": "3001" }, { etag: md5("other") }]) {
+      const destination = await openSwift(
+        configFor(server, { OS_STORAGE_URL: `${meddler.url}/v1/AUTH_test` }),
+        { container: "images", object: "wrong" },
+        signal,
+      );
+      made = false;
+      shown = { "content-length": "3000", etag: md5(md5(noise(3000, 40))), ...lie };
+      const upload = await destination.begin({ existing: "replace" }, signal);
+      const parts = [await send(upload, 1, noise(3000, 40))];
+      await expect(upload.complete(parts, {}, signal)).rejects.toMatchObject({ code: "VERIFY_FAILED" });
+    }
+    await meddler.stop();
+  });
+
+  it("looks again for what a listing did not show yet", async () => {
+    const upload = await (await open("stale")).begin({ existing: "refuse" }, signal);
+    await send(upload, 1, noise(100, 41));
+    const old = JSON.stringify(await listing(server, "images_segments", "stale/"));
+    await send(upload, 2, noise(100, 42));
+    const answers = [old, "[]"];
+    const meddler = await startMeddler(server.url, ({ method, path }) => {
+      const body = method === "GET" && path.includes("images_segments?") ? answers.shift() : undefined;
+      return body === undefined ? "pass" : { status: 200, body };
+    });
+    const destination = await openSwift(
+      configFor(server, { OS_STORAGE_URL: `${meddler.url}/v1/AUTH_test` }),
+      { container: "images", object: "stale" },
+      signal,
+    );
+    await (await destination.resume(upload.token, { existing: "refuse" }, signal)).abort(signal);
+    expect(await listing(server, "images_segments", "stale/")).toEqual([]);
     await meddler.stop();
   });
 

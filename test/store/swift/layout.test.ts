@@ -50,6 +50,12 @@ describe("the plan for zeros", () => {
     );
   });
 
+  it("cuts the end of a run so that neither half is slow to read", () => {
+    const { pieces, objects } = planZeros(new Array(20).fill(4 * MiB + 64 * KiB), 80 * MiB, limits);
+    expect(objects).toEqual([2 * MiB]);
+    expect(pieces[0]?.map((piece) => piece.length)).toEqual([2 * MiB, 1056 * KiB, 1056 * KiB]);
+  });
+
   it("sends little more where ranges are ignored", () => {
     fc.assert(
       fc.property(runs, (lengths) => {

@@ -69,7 +69,7 @@ describe.skipIf(!SWIFT)(`a Swift with narrow limits${SWIFT_REASON}`, () => {
     const zeros = await upload.zeros({ number: 2, length: 2 * MiB, offset: 0 }, signal);
     await expect(upload.complete([zeros], {}, signal)).rejects.toMatchObject({
       code: "NO_SPACE",
-      message: expect.stringMatching(/swift:\/\/narrow\/big.*413.*quota/),
+      message: expect.stringMatching(/swift:\/\/narrow\/big.*413.*quota.*free space/),
       details: { status: 413 },
     });
   });

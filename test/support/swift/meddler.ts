@@ -12,7 +12,13 @@ export interface Passing {
  * `pass`: as it is. `lose`: the server does it, but the reply never arrives. Otherwise the given reply, without asking
  * the server.
  */
-export type Verdict = "pass" | "lose" | { readonly status: number; readonly body?: string };
+export type Verdict = "pass" | "lose" | Answer;
+
+export interface Answer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
 
 export interface Meddler {
   readonly url: string;
@@ -29,7 +35,7 @@ export async function startMeddler(target: string, judge: (passing: Passing) => 
     const verdict = judge(passing);
     if (typeof verdict === "object") {
       ask.resume();
-      ask.once("end", () => reply.writeHead(verdict.status).end(verdict.body ?? ""));
+      ask.once("end", () => reply.writeHead(verdict.status, verdict.headers).end(verdict.body ?? ""));
     } else forward(target, ask, reply, verdict);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
