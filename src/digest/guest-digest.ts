@@ -20,7 +20,7 @@ export const GUEST_BLOCK = 64 * KiB;
 
 const BITS = 128;
 const ALGORITHM = "xxh3sum";
-/** Blocks that fit the index: the index times four must fit 64 bits, and an offset is a safe integer anyway. */
+/** The kernel takes the index of a block as two halves of 32 bits. */
 const HALF = 2 ** 32;
 
 let kernel: GuestKernel | undefined;

@@ -58,17 +58,13 @@ const simd = (opcode: number): number[] => [0xfd, ...unsigned(opcode)];
 export const i32 = {
   const: (value: number): Code => [0x41, ...signed(BigInt(value | 0))],
   load: load(0x28),
-  load8u: load(0x2d),
   store: store(0x36),
   eqz: unary(0x45),
-  ltU: binary(0x49),
   add: binary(0x6a),
   sub: binary(0x6b),
   and: binary(0x71),
-  or: binary(0x72),
   xor: binary(0x73),
   shl: binary(0x74),
-  shrU: binary(0x76),
   rotl: binary(0x77),
   wrapI64: unary(0xa7),
 } as const;
@@ -76,7 +72,6 @@ export const i32 = {
 export const i64 = {
   const: (value: bigint): Code => [0x42, ...signed(BigInt.asIntN(64, value))],
   load: load(0x29),
-  load8u: load(0x31),
   store: store(0x37),
   ltU: binary(0x54),
   add: binary(0x7c),
@@ -121,7 +116,6 @@ export const i32x4 = {
 
 export const i64x2 = {
   splat: unary(...simd(0x12)),
-  extractLane: (lane: 0 | 1, a: Code): Code => [a, ...simd(0x1d), lane],
   shrU: binary(...simd(0xcd)),
   add: binary(...simd(0xce)),
   mul: binary(...simd(0xd5)),

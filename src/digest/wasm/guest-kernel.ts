@@ -193,7 +193,7 @@ function foldedProduct(f: FunctionBuilder, a: Code, b: Code): Code {
   );
 }
 
-/** Each round: (low, high) becomes (high, low ^ mix(high + key)); keys are drawn from the index. */
+/** Rounds 1 to 4: (low, high) becomes (high, low ^ mix(high + key)) with key = mix((4 · index + round) · GOLDEN). */
 function permute(f: FunctionBuilder, low: Local, high: Local, index: Code): void {
   const [counter, mixed] = f.locals("i64", 2) as [Local, Local];
   f.emit(counter.set(i64.mul(index, i64.const(BigInt(ROUNDS)))));
