@@ -2,7 +2,8 @@
 
 Usage: /usr/bin/python3 serve_swift.py '{"root": "/tmp/x", ...}'
 
-Prints one line of JSON when the proxy answers, and ends, with everything it started, when its standard input closes.
+Prints one line of JSON when the proxy answers, and ends, with everything it started and its directory, when its
+standard input closes.
 Needs Debian's python3-swift and no privileges: one replica, one device, loopback ports chosen by the kernel. The
 sockets are bound before the rings name them, so that two servers never race for a port.
 
@@ -18,6 +19,7 @@ import http.client
 import json
 import os
 import pwd
+import shutil
 import signal
 import socket
 import ssl
@@ -246,6 +248,8 @@ def main():
     }) + '\n').encode())
     while os.read(0, 4096):
         pass
+    # Also when our parent was killed and cannot do it.
+    shutil.rmtree(root, ignore_errors=True)
     end(0)
 
 
