@@ -1,4 +1,5 @@
 /** The one way to speak HTTP: undici with bounded waits, errors as faults, and nothing secret in a message. */
+import { rootCertificates } from "node:tls";
 import { Agent, type Dispatcher, request } from "undici";
 import { Fault, type FaultCode } from "../fault/fault.ts";
 
@@ -40,7 +41,7 @@ function agentFor(ca: string | undefined): Agent {
       keepAliveTimeout: 4_000,
       headersTimeout: IDLE_MS,
       bodyTimeout: IDLE_MS,
-      connect: { timeout: CONNECT_MS, ...(ca === undefined ? {} : { ca }) },
+      connect: { timeout: CONNECT_MS, ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }) },
     });
     agents.set(key, agent);
   }

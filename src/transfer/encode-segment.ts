@@ -68,7 +68,8 @@ async function encodePass(
       const index = (offset + at) / unit - firstUnit;
       const content = wholeUnit(bytes.subarray(at, at + unit), unit);
       const zero = isZero(content);
-      if (zero && zeros >= relax.zeros) continue;
+      const kept = firstUnit + index === 0 && shape.alwaysStored === "first unit";
+      if (zero && !kept && zeros >= relax.zeros) continue;
       if (zero) zeros += 1;
       else data += 1;
       const before = out.length;

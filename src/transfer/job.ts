@@ -41,6 +41,8 @@ export interface PackedShape {
   readonly alignment: number;
   /** Fewest bytes of the segment, reached by storing units plain, then by storing zeros; 0: no bound. */
   readonly atLeast: number;
+  /** Unit 0 of the disk is stored also when it is all zeros. */
+  readonly alwaysStored?: "first unit";
   /** What becomes of a segment in which nothing had to be stored. */
   readonly empty: "left out" | "filled";
   /** Index in the offset chain, for targets that are files. */

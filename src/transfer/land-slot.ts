@@ -8,10 +8,11 @@ import type { Layout } from "../format/format.ts";
 import type { Slot } from "../plan/slot.ts";
 import { zeroChecksums } from "./checksums.ts";
 import type { FlatShape, PackedShape, SegmentJob, SegmentReceipt } from "./job.ts";
-import type { Run } from "./run.ts";
+import type { Run, Turn } from "./run.ts";
 
 export async function landSlot(run: Run, slot: Slot, signal: AbortSignal): Promise<void> {
   const { request, ports } = run;
+  const turn = run.takeTurn();
   const stop = (): void => run.shared.stop();
   signal.addEventListener("abort", stop, { once: true });
   if (signal.aborted) stop();
@@ -21,7 +22,7 @@ export async function landSlot(run: Run, slot: Slot, signal: AbortSignal): Promi
       DEFAULT_RETRY,
       async () => {
         try {
-          return await attempt(run, slot, signal);
+          return await attempt(run, slot, turn, signal);
         } catch (error) {
           if (error instanceof Fault && error.code === "CREDENTIALS_EXPIRED")
             await run.upload.refresh(signal);
@@ -37,26 +38,47 @@ export async function landSlot(run: Run, slot: Slot, signal: AbortSignal): Promi
     stop();
     throw error;
   } finally {
+    turn.pass();
     signal.removeEventListener("abort", stop);
   }
 }
 
-async function attempt(run: Run, slot: Slot, signal: AbortSignal): Promise<SegmentReceipt> {
-  const { ports, receipts } = run;
+async function attempt(run: Run, slot: Slot, turn: Turn, signal: AbortSignal): Promise<SegmentReceipt> {
+  const { receipts } = run;
   const { number } = slot;
-  if (slot.kind === "zeros") return landZeros(run, slot, guestHex(0n), signal);
-
+  if (slot.kind === "zeros") {
+    turn.pass();
+    return landZeros(run, slot, guestHex(0n), signal);
+  }
   const known = receipts.get(number);
   if (known !== undefined) {
     // Landed before: decoded once more only for the window that its successor needs.
-    const again = await ports.producer.produce(await makeJob(run, slot, "discard", signal), signal);
+    const again = await produceInTurn(run, slot, "discard", turn, signal);
     return { ...again, ...known };
   }
-  const claimed = await claim(run, slot, signal);
+  const claimed = await claim(run, slot, turn, signal);
   if (claimed !== undefined) return claimed;
-  const receipt = await ports.producer.produce(await makeJob(run, slot, "send", signal), signal);
+  const receipt = await produceInTurn(run, slot, "send", turn, signal);
   if (!receipt.zero) return receipt;
   return { ...(await landZeros(run, slot, receipt.guest, signal)), ...windowOf(receipt) };
+}
+
+/**
+ * Jobs enter the pool in the order of their slots: a segment of an output file waits for the offset that the one
+ * before it sets, so the earlier must never stand behind the later.
+ */
+async function produceInTurn(
+  run: Run,
+  slot: Slot,
+  purpose: "send" | "discard",
+  turn: Turn,
+  signal: AbortSignal,
+): Promise<SegmentReceipt> {
+  await turn.come;
+  const job = await makeJob(run, slot, purpose, signal);
+  const produced = run.ports.producer.produce(job, signal);
+  turn.pass();
+  return produced;
 }
 
 function windowOf({ window }: SegmentReceipt): Partial<SegmentReceipt> {
@@ -64,10 +86,15 @@ function windowOf({ window }: SegmentReceipt): Partial<SegmentReceipt> {
 }
 
 /** The store holds this part, but its receipt was lost in a crash: accepted when it is what we would send. */
-async function claim(run: Run, slot: Slot, signal: AbortSignal): Promise<SegmentReceipt | undefined> {
+async function claim(
+  run: Run,
+  slot: Slot,
+  turn: Turn,
+  signal: AbortSignal,
+): Promise<SegmentReceipt | undefined> {
   const part = run.unclaimed.get(slot.number);
   if (part === undefined || slot.number === run.plan.heldSlot) return undefined;
-  const receipt = await run.ports.producer.produce(await makeJob(run, slot, "discard", signal), signal);
+  const receipt = await produceInTurn(run, slot, "discard", turn, signal);
   const same = receipt.length === part.length && receipt.checksums.md5 === part.etag.toLowerCase();
   return same ? { ...receipt, etag: part.etag } : undefined;
 }
@@ -131,7 +158,8 @@ function shapeOf({ plan, request }: Run, slot: Slot, layout: Layout): FlatShape 
     encoding: layout.encoding,
     alignment: layout.alignment,
     // The head joins the held segment; a single segment joins head and tail and may be as small as it is.
-    atLeast: plan.slots.length === 1 ? 0 : held ? plan.atLeast - plan.headLength : plan.atLeast,
+    atLeast: held && plan.slots.length === 1 ? 0 : held ? plan.atLeast - plan.headLength : plan.atLeast,
+    ...(layout.alwaysStored === undefined ? {} : { alwaysStored: layout.alwaysStored }),
     empty: held ? "filled" : "left out",
     segment: index,
   };

@@ -1,6 +1,6 @@
 /** Decides everything about a transfer before its first data byte is read. */
 import { createHash } from "node:crypto";
-import { endOf, type Range } from "../bytes/range.ts";
+import { type Extent, endOf, type Range } from "../bytes/range.ts";
 import { MiB } from "../bytes/units.ts";
 import { GUEST_BLOCK } from "../digest/guest-digest.ts";
 import { Fault } from "../fault/fault.ts";
@@ -112,7 +112,7 @@ async function packed(
   );
   const alignment = Math.max(GUEST_BLOCK, image.unit, unit);
   const atLeast = parts ? Math.max(limits.minPart, SMALLEST_PART) : 0;
-  const { slots, upper } = await planPacked(image.extents({ offset: 0, length: image.virtualSize }, signal), {
+  const { slots, upper } = await planPacked(storedExtents(image, layout, signal), {
     size: image.virtualSize,
     alignment,
     segment: Math.max(alignment, size - (size % alignment)),
@@ -132,15 +132,28 @@ async function packed(
       `a segment of ${size} bytes may need a part of ${most}; use a smaller --segment-size`,
     );
   }
+  // A layout without a head has nothing to join, unless there is so little that all of it is one part.
+  const joinsHead = headLength < atLeast && (headLength > 0 || slots.length === 1);
   const chunk = chunkOf(image, unit);
   return {
     slots,
     chunk,
     laneMemory: 2 * chunk + most + scratch(image),
     headLength,
-    heldSlot: headLength < atLeast ? slots[0]?.number : undefined,
+    heldSlot: joinsHead ? slots[0]?.number : undefined,
     atLeast,
   };
+}
+
+/** The image's extents; what the layout stores in any case counts as data. */
+async function* storedExtents(
+  image: Image,
+  layout: PackedLayout,
+  signal: AbortSignal,
+): AsyncGenerator<Extent> {
+  const first = layout.alwaysStored === "first unit" ? Math.min(layout.unit, image.virtualSize) : 0;
+  if (first > 0) yield { kind: "data", offset: 0, length: first };
+  yield* image.extents({ offset: first, length: image.virtualSize - first }, signal);
 }
 
 /** Whole units of source and target, and whole blocks of the guest digest. */

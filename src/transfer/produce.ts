@@ -218,6 +218,7 @@ function* zeros(count: number): Generator<Uint8Array> {
 function withDigest(job: SegmentJob, from: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, shared: Shared) {
   const digest = createPartDigest(job.checksums);
   let sums: Checksums | undefined;
+  const leaves = job.target.kind === "http" || job.target.kind === "file";
   async function* bytes(): AsyncGenerator<Uint8Array> {
     for await (const chunk of from) {
       shared.throwIfStopped();
@@ -225,7 +226,7 @@ function withDigest(job: SegmentJob, from: AsyncIterable<Uint8Array> | Iterable<
       shared.count("encoded", chunk.length);
       await shared.throttle(chunk.length);
       yield chunk;
-      shared.count("sent", chunk.length);
+      if (leaves) shared.count("sent", chunk.length);
     }
   }
   return {

@@ -26,12 +26,22 @@ export interface Run {
   held: { readonly bytes: Uint8Array; readonly units: Uint32Array } | undefined;
   /** What a chained stream decoded last. */
   window: Uint8Array | undefined;
+  /** Taken once by each slot, in order. */
+  takeTurn(): Turn;
   /** Slots that still have to be produced, in order. */
   remaining(): Iterable<Slot>;
   /** Notes that a slot has landed. Durable in the journal when it resolves, except for a held slot. */
   landed(slot: Slot, receipt: SegmentReceipt): Promise<void>;
   /** Removes every trace from the destination, and the journal. Never throws. */
   discard(): Promise<void>;
+}
+
+/** A place in a line. */
+export interface Turn {
+  /** Resolves when all before have passed. */
+  readonly come: Promise<void>;
+  /** Lets the next one come; more than once does no harm. */
+  pass(): void;
 }
 
 /** Begins the upload, or goes on with the one that the journal knows, if it is of the same request and plan. */
@@ -101,6 +111,7 @@ export async function openRun(
     }
   }
 
+  let line: Promise<void> = Promise.resolve();
   const run: Run = {
     request,
     plan,
@@ -111,6 +122,12 @@ export async function openRun(
     unclaimed,
     held: undefined,
     window: undefined,
+    takeTurn() {
+      const come = line;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      line = come.then(() => promise);
+      return { come, pass: () => resolve() };
+    },
     *remaining() {
       // A chained stream is decoded from its start again, also where the parts have landed.
       const chained = request.image.order === "sequential";

@@ -69,7 +69,9 @@ async function sealPacked(run: Run, layout: PackedLayout, signal: AbortSignal): 
     yield* sealed.head();
     yield held;
   };
-  const parts = [await put(run, HEAD, 0, plan.headLength + held.length, head, signal), ...segments];
+  const headLength = plan.headLength + held.length;
+  const parts =
+    headLength === 0 ? segments : [await put(run, HEAD, 0, headLength, head, signal), ...segments];
   if (tail.length > 0) {
     const number = Math.max(...parts.map((part) => part.number)) + 1;
     parts.push(

@@ -21,6 +21,8 @@ export type Counter = "read" | "encoded" | "sent" | "committed";
 
 /** Long enough not to matter, short enough that a missed wake-up is no hang. */
 const CHAIN_POLL_MS = 500;
+/** Several times what the slowest segment should take. */
+const CHAIN_WAIT_MS = 120_000;
 /** One wait of the bandwidth limit: a canceled transfer notices between waits. */
 const THROTTLE_STEP_MS = 250;
 
@@ -113,11 +115,16 @@ export class Shared {
     return offset < 0n ? undefined : Number(offset);
   }
 
+  /**
+   * @throws Fault TIMEOUT when the segments before do not get on: the job frees its lane for them, and is repeated.
+   */
   async waitForOffset(segment: number): Promise<number> {
+    const end = performance.now() + CHAIN_WAIT_MS;
     for (;;) {
       const offset = this.offset(segment);
       if (offset !== undefined) return offset;
       this.throwIfStopped();
+      if (performance.now() > end) throw new Fault("TIMEOUT", "the segments before this one did not get on");
       const wait = Atomics.waitAsync(this.#chain, segment, -1n, CHAIN_POLL_MS);
       if (wait.async) await wait.value;
     }

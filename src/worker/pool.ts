@@ -12,7 +12,7 @@ export interface PoolOptions {
   readonly lanesPerThread: number;
 }
 
-/** How long a stopped job may take to notice, before its thread is ended. */
+/** How long a stopped job may take to notice, before nobody waits for it any longer. */
 const GRACE_MS = 30_000;
 
 export interface Pool extends Producer, AsyncDisposable {
@@ -28,6 +28,8 @@ export function createPool(options: PoolOptions): Pool {
     concurrentTasksPerWorker: options.lanesPerThread,
     // A thread that sleeps in Atomics.wait between tasks would freeze its open sockets and timers.
     atomics: "disabled",
+    // Segments of one output file wait for those before them: the queue must never reorder.
+    stricterFIFO: true,
     // Threads are kept between transfers of a daemon, and let go when there is nothing to do.
     idleTimeout: 10_000,
   });
@@ -36,16 +38,16 @@ export function createPool(options: PoolOptions): Pool {
     lanes: threads * options.lanesPerThread,
     async produce(job, signal) {
       signal.throwIfAborted();
-      // Aborting a running task ends its thread with all that runs in it: the last resort. The stop flag in the
-      // job's shared memory is the way to stop it.
-      const lastResort = new AbortController();
+      // A Piscina task with a signal gets a thread to itself, and aborting it ends that thread with all its lanes.
+      // So jobs have none: they stop by the flag in their shared memory.
+      const { promise: givenUp, reject } = Promise.withResolvers<never>();
       let timer: NodeJS.Timeout | undefined;
       const onAbort = (): void => {
-        timer = setTimeout(() => lastResort.abort(), GRACE_MS);
+        timer = setTimeout(() => reject(Fault.from(signal.reason, `part ${job.number}`)), GRACE_MS);
       };
       signal.addEventListener("abort", onAbort, { once: true });
       try {
-        const outcome = await pool.run(job, { signal: lastResort.signal });
+        const outcome = await Promise.race([pool.run(job), givenUp]);
         if (!outcome.ok) throw Fault.fromWire(outcome.fault);
         return outcome.receipt;
       } catch (error) {

@@ -101,7 +101,7 @@ function sizeOf(
   format: FormatName,
   { virtualSize, compression, level, clusterSize, roundTo }: LayoutOptions,
 ) {
-  if (compression !== "none") {
+  if ((compression ?? "none") !== "none") {
     throw new Fault(
       "USAGE",
       `${format} images cannot be compressed: choose compression none, or another format`,

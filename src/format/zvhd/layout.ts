@@ -68,7 +68,7 @@ export function streamLayout(format: StreamFormat, options: LayoutOptions): Pack
 
 function methodOf(format: StreamFormat, { compression, level, clusterSize }: LayoutOptions) {
   const methods: readonly Method[] = METHODS_OF[format];
-  const method = methods.find((name) => name === compression);
+  const method = compression === undefined ? methods[0] : methods.find((name) => name === compression);
   if (method === undefined) {
     throw new Fault(
       "USAGE",

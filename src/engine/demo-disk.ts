@@ -1,0 +1,127 @@
+/** A small real disk for the demonstration: a partition table and a FAT16 volume with files of this installation. */
+import { type FileHandle, open, readdir, readFile, stat } from "node:fs/promises";
+import { basename, dirname, join, relative, sep } from "node:path";
+import { MiB, SECTOR } from "../bytes/units.ts";
+import { Fault } from "../fault/fault.ts";
+import { isFatName, layOutFat } from "./demo-fat.ts";
+
+const DISK = 256 * MiB;
+/** Where partitions begin since disks have sectors of 4 KiB. */
+const PARTITION = MiB;
+/** Bytes of files at most: enough to show a rate, little enough to be over soon. */
+const CONTENT = 48 * MiB;
+const LABEL = "DISKFERRY";
+
+export interface DemoDisk {
+  /** Bytes of the disk. */
+  readonly size: number;
+  readonly files: number;
+  /** Bytes of their content. */
+  readonly content: number;
+}
+
+interface Pick {
+  readonly host: string;
+  readonly path: readonly string[];
+  readonly size: number;
+}
+
+/**
+ * Writes the disk as a sparse raw file, which must not exist.
+ * @param installation directory of the package; its dependencies are taken, too.
+ */
+export async function makeDemoDisk(
+  path: string,
+  installation: string,
+  signal: AbortSignal,
+): Promise<DemoDisk> {
+  const picked = await pickFiles(installation, signal);
+  const volume = layOutFat(picked, DISK - PARTITION, PARTITION, LABEL);
+  await using file = await create(path);
+  await file.truncate(DISK);
+  await writeAt(file, partitionTable(), 0);
+  for (const { offset, bytes } of volume.system) await writeAt(file, bytes, PARTITION + offset);
+  for (const [index, { host, size }] of picked.entries()) {
+    signal.throwIfAborted();
+    const bytes = await readFile(host, { signal });
+    if (bytes.length !== size)
+      throw new Fault("SOURCE_CHANGED", `${host}: changed while it was read; try again`);
+    await writeAt(file, bytes, PARTITION + (volume.contents[index] ?? 0));
+  }
+  return { size: DISK, files: picked.length, content: picked.reduce((sum, { size }) => sum + size, 0) };
+}
+
+async function create(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, "wx");
+  } catch (error) {
+    throw Fault.from(error, path);
+  }
+}
+
+async function writeAt(file: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, at, bytes.length - at, offset + at);
+    at += bytesWritten;
+  }
+}
+
+/** One partition over the whole disk. Source: UEFI specification 2.10, section 5.2.1 "Legacy Master Boot Record". */
+function partitionTable(): Uint8Array {
+  const sector = Buffer.alloc(SECTOR);
+  const entry = 446;
+  // Past what cylinders, heads and sectors can say: readers take the sector numbers.
+  sector.set([0xfe, 0xff, 0xff], entry + 1);
+  sector[entry + 4] = 0x0e;
+  sector.set([0xfe, 0xff, 0xff], entry + 5);
+  sector.writeUInt32LE(PARTITION / SECTOR, entry + 8);
+  sector.writeUInt32LE((DISK - PARTITION) / SECTOR, entry + 12);
+  sector.writeUInt16LE(0xaa55, 510);
+  return sector;
+}
+
+/** Files of the installation in the order of their names, its own first, until the disk has enough. */
+async function pickFiles(installation: string, signal: AbortSignal): Promise<Pick[]> {
+  const picked: Pick[] = [];
+  const spelled = new Map<string, string>();
+  let content = 0;
+  for await (const host of candidates(installation)) {
+    signal.throwIfAborted();
+    const path = relative(dirname(installation), host)
+      .split(sep)
+      .filter((part) => part !== "..");
+    if (!path.every(isFatName) || !isNew(path, spelled)) continue;
+    const { size } = await stat(host);
+    if (content + size > CONTENT) continue;
+    content += size;
+    picked.push({ host, path, size });
+  }
+  return picked;
+}
+
+/** FAT holds no two names that differ in case alone. */
+function isNew(path: readonly string[], spelled: Map<string, string>): boolean {
+  const prefixes = path.map((_, index) => path.slice(0, index + 1).join("/"));
+  if (prefixes.some((prefix) => (spelled.get(prefix.toLowerCase()) ?? prefix) !== prefix)) return false;
+  for (const prefix of prefixes) spelled.set(prefix.toLowerCase(), prefix);
+  return true;
+}
+
+async function* candidates(installation: string): AsyncGenerator<string> {
+  for (const folder of ["dist", "src"]) yield* filesBelow(join(installation, folder));
+  // Installed by npm, the dependencies may stand beside the package.
+  const beside = dirname(installation);
+  yield* filesBelow(join(installation, "node_modules"));
+  if (basename(beside) === "node_modules") yield* filesBelow(beside);
+}
+
+/** Regular files only: a symbolic link would lead out. */
+async function* filesBelow(directory: string): AsyncGenerator<string> {
+  const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
+  entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const entry of entries) {
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) yield* filesBelow(path);
+    else if (entry.isFile()) yield path;
+  }
+}
