@@ -1,13 +1,99 @@
 /** diskferry demo: the whole path on a disk of its own. */
+import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
+import { formatSize } from "../bytes/units.ts";
+import type { DemoResult, DemoStep } from "../engine/demo.ts";
 import type { CliContext } from "./context.ts";
+import { createReporter, type Reporter } from "./report.ts";
+import { eventsTo } from "./transfer.ts";
+
+interface DemoOptions {
+  readonly keep?: string;
+  readonly json?: true;
+}
 
 export function addDemo(program: Command, context: CliContext): void {
   program
     .command("demo")
     .summary("make a small disk, convert and land it, verify it, clean up")
-    .option("--json", "JSON lines")
-    .action(async () => {
-      void context;
-    });
+    .description(
+      "Makes a disk of 256 MiB with a FAT16 volume full of files of this installation, converts it from raw to\n" +
+        "compressed qcow2 and back, compares every byte, and removes all of it. Needs no other program and no network.",
+    )
+    .option("--keep <directory>", "write the images into this directory, and leave them there")
+    .option("--json", "JSON lines instead of a progress bar")
+    .action((options: DemoOptions) => showDemo(options, context));
+}
+
+async function showDemo(options: DemoOptions, context: CliContext): Promise<void> {
+  const reporter = createReporter(context, options.json ?? false);
+  try {
+    await using engine = await context.engine({});
+    const { runDemo } = await import("../engine/demo.ts");
+    const result = await runDemo(
+      {
+        installation: fileURLToPath(new URL("../..", import.meta.url)).replace(/[/\\]$/, ""),
+        ...(options.keep === undefined ? {} : { keep: options.keep }),
+      },
+      {
+        places: engine.places,
+        producer: engine.producer,
+        // The demonstration speaks of its steps, not of the stages of each transfer.
+        events: { ...eventsTo(reporter), onStage: () => {} },
+        onStep: (step) => showStep(reporter, step),
+      },
+      context.signal,
+    );
+    reporter.done({ ...result }, lines(result));
+  } finally {
+    reporter.stop();
+  }
+}
+
+function showStep(reporter: Reporter, step: DemoStep): void {
+  const { step: name, ...rest } = step;
+  switch (step.step) {
+    case "make":
+      reporter.stage("make");
+      reporter.note({ event: "step", step: name, ...rest }, "making a disk with a file system");
+      break;
+    case "convert":
+      reporter.stage(`${basename(step.from)} → ${basename(step.to)}`.padEnd(24));
+      reporter.note(
+        { event: "step", step: name, ...rest },
+        `converting ${basename(step.from)} to ${basename(step.to)}`,
+      );
+      break;
+    case "compare":
+      reporter.stage("compare".padEnd(24));
+      reporter.note({ event: "step", step: name, ...rest }, "comparing the two raw disks");
+      break;
+    case "hash":
+      reporter.stage("hash");
+      reporter.note({ event: "step", step: name, ...rest }, "hashing the two raw files");
+      break;
+  }
+}
+
+function lines(result: DemoResult): string[] {
+  const { disk, legs, guestDigest, sha256, qemu, kept } = result;
+  const shown = legs.map(({ name, size, sent, seconds }) => {
+    const rate = formatSize(Math.round(disk.size / Math.max(seconds, 0.001)));
+    const saved = disk.size - sent;
+    return (
+      `${basename(name).padEnd(11)} ${formatSize(size)}, ${formatSize(sent)} written (${formatSize(saved)} saved) ` +
+      `in ${seconds.toFixed(1)} s: ${rate}/s of disk`
+    );
+  });
+  return [
+    `disk.raw    ${formatSize(disk.size)} disk with a FAT16 volume: ${disk.files} files, ${formatSize(disk.content)}`,
+    ...shown,
+    `digest      ${guestDigest}, the same for all three`,
+    `sha256      ${sha256}, the same for disk.raw and back.raw`,
+    ...(qemu === "agrees"
+      ? ["qemu-img    checked disk.qcow2 and compared it with disk.raw: no difference"]
+      : []),
+    kept === undefined ? "cleaned up  nothing is left behind" : `kept        ${kept}`,
+  ];
 }

@@ -1,6 +1,6 @@
 /** A small real disk for the demonstration: a partition table and a FAT16 volume with files of this installation. */
 import { type FileHandle, open, readdir, readFile, stat } from "node:fs/promises";
-import { basename, dirname, join, relative, sep } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { MiB, SECTOR } from "../bytes/units.ts";
 import { Fault } from "../fault/fault.ts";
 import { isFatName, layOutFat } from "./demo-fat.ts";
@@ -85,16 +85,17 @@ async function pickFiles(installation: string, signal: AbortSignal): Promise<Pic
   const picked: Pick[] = [];
   const spelled = new Map<string, string>();
   let content = 0;
-  for await (const host of candidates(installation)) {
-    signal.throwIfAborted();
-    const path = relative(dirname(installation), host)
-      .split(sep)
-      .filter((part) => part !== "..");
-    if (!path.every(isFatName) || !isNew(path, spelled)) continue;
-    const { size } = await stat(host);
-    if (content + size > CONTENT) continue;
-    content += size;
-    picked.push({ host, path, size });
+  for (const [folder, host] of foldersOf(installation)) {
+    for await (const below of filesBelow(host, [])) {
+      signal.throwIfAborted();
+      const path = [folder, ...below];
+      if (!path.every(isFatName) || !isNew(path, spelled)) continue;
+      const file = join(host, ...below);
+      const { size } = await stat(file);
+      if (content + size > CONTENT) continue;
+      content += size;
+      picked.push({ host: file, path, size });
+    }
   }
   return picked;
 }
@@ -107,21 +108,24 @@ function isNew(path: readonly string[], spelled: Map<string, string>): boolean {
   return true;
 }
 
-async function* candidates(installation: string): AsyncGenerator<string> {
-  for (const folder of ["dist", "src"]) yield* filesBelow(join(installation, folder));
-  // Installed by npm, the dependencies may stand beside the package.
+/** Name on the disk and directory on this host. Installed by npm, the dependencies stand beside the package. */
+function foldersOf(installation: string): (readonly [string, string])[] {
   const beside = dirname(installation);
-  yield* filesBelow(join(installation, "node_modules"));
-  if (basename(beside) === "node_modules") yield* filesBelow(beside);
+  return [
+    ["dist", join(installation, "dist")],
+    ["src", join(installation, "src")],
+    ["node_modules", join(installation, "node_modules")],
+    ...(basename(beside) === "node_modules" ? [["modules", beside] as const] : []),
+  ];
 }
 
-/** Regular files only: a symbolic link would lead out. */
-async function* filesBelow(directory: string): AsyncGenerator<string> {
-  const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
+/** Regular files only, as paths below `root`: a symbolic link would lead out. */
+async function* filesBelow(root: string, path: readonly string[]): AsyncGenerator<readonly string[]> {
+  const entries = await readdir(join(root, ...path), { withFileTypes: true }).catch(() => []);
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const entry of entries) {
-    const path = join(directory, entry.name);
-    if (entry.isDirectory()) yield* filesBelow(path);
-    else if (entry.isFile()) yield path;
+    const below = [...path, entry.name];
+    if (entry.isDirectory()) yield* filesBelow(root, below);
+    else if (entry.isFile()) yield below;
   }
 }

@@ -29,7 +29,8 @@ export type DemoPorts = Omit<EnginePorts, "stateDirectory"> & {
 export type DemoStep =
   | { readonly step: "make"; readonly name: string }
   | { readonly step: "convert"; readonly from: string; readonly to: string; readonly disk: DemoDisk }
-  | { readonly step: "compare"; readonly a: string; readonly b: string };
+  | { readonly step: "compare"; readonly a: string; readonly b: string }
+  | { readonly step: "hash"; readonly a: string; readonly b: string };
 
 export interface DemoLeg {
   readonly name: string;
@@ -106,7 +107,7 @@ async function demonstrate(
       enginePorts,
       signal,
     );
-    return { ...result, leg: await legOf(to, result, (performance.now() - started) / 1000) };
+    return { ...result, leg: await legOf(to, result, Math.round(performance.now() - started) / 1000) };
   };
   const there = await convert(raw, qcow2, "qcow2");
   const again = await convert(qcow2, back, "raw");
@@ -115,6 +116,7 @@ async function demonstrate(
   if (there.guestDigest !== again.guestDigest) throw differs(raw, back, "guest digest");
   const verdict = await verify(image(raw), image(back), ports, progressOf(ports), signal);
   if (!verdict.equal) throw differs(raw, back, `byte ${verdict.firstDifference}`);
+  ports.onStep({ step: "hash", a: raw, b: back });
   const [before, after] = [await sha256(raw, signal), await sha256(back, signal)];
   if (before !== after) throw differs(raw, back, "SHA-256");
   return {
