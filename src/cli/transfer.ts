@@ -156,12 +156,14 @@ function finish(reporter: Reporter, result: Transferred, seconds: number): void 
       sent,
       saved,
       verified,
+      ...(object.remains === undefined ? {} : { remains: object.remains }),
     },
     [
       `landed    ${object.name}`,
       `size      ${formatSize(object.size)} of a ${formatSize(virtualSize)} disk`,
       `sent      ${formatSize(sent)}${saved > 0 ? `, ${formatSize(saved)} saved` : ""}`,
       `digest    ${guestDigest}${verified ? " (read back and equal)" : ""}`,
+      ...(object.remains ?? []).map((name) => `left over ${name}: it could not be removed`),
       `time      ${formatTime(seconds)}, ${formatSize(Math.round(virtualSize / Math.max(seconds, 0.001)))}/s of disk`,
     ],
   );

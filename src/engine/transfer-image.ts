@@ -149,6 +149,7 @@ async function discardUnfinished(
       });
     await upload?.abort(signal);
   }
+  await destination.removeOrphans(signal);
   await journal.forget();
 }
 

@@ -146,6 +146,16 @@ export interface Destination extends AsyncDisposable {
   begin(intent: UploadIntent, signal: AbortSignal): Promise<Upload>;
   /** @throws Fault NOT_FOUND when the store no longer knows the upload. */
   resume(token: UploadToken, intent: UploadIntent, signal: AbortSignal): Promise<Upload>;
+  /**
+   * The object under the final name, if this very upload made it: after a crash in the moment of completion.
+   * Undefined when there is none, or another's.
+   */
+  landed(token: UploadToken, signal: AbortSignal): Promise<Landed | undefined>;
+  /**
+   * Removes what unfinished uploads to this name have left, whoever began them: an upload that still runs elsewhere
+   * fails.
+   */
+  removeOrphans(signal: AbortSignal): Promise<void>;
   /** The landed object as a source, for verification. */
   source(signal: AbortSignal): Promise<Source>;
 }

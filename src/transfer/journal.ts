@@ -23,12 +23,20 @@ export interface JournaledSegment {
   readonly offset?: number;
 }
 
+/** What is known of the whole object just before it is published. */
+export interface SealedObject {
+  readonly guestDigest: string;
+  readonly checksums: Checksums;
+}
+
 /** An earlier run that can be gone on with. */
 export interface Unfinished {
   /** Digest of source version, destination, options and plan: all must be the same to go on. */
   readonly identity: string;
   readonly token: UploadToken;
   readonly segments: readonly JournaledSegment[];
+  /** Every part has landed, and publishing was about to begin: it may have happened. */
+  readonly sealed?: SealedObject;
 }
 
 export interface Journal extends AsyncDisposable {
@@ -39,6 +47,8 @@ export interface Journal extends AsyncDisposable {
   /** Forgets all and begins anew. */
   begin(identity: string, token: UploadToken): Promise<void>;
   append(receipt: SegmentReceipt): Promise<void>;
+  /** Every part has landed; publishing begins. */
+  seal(object: SealedObject): Promise<void>;
   /** The unit table of a landed segment. */
   units(number: number): Promise<Uint32Array>;
   /** The transfer is over: nothing to resume. */
@@ -47,7 +57,8 @@ export interface Journal extends AsyncDisposable {
 
 type Line =
   | { readonly event: "begin"; readonly version: 1; readonly identity: string; readonly token: UploadToken }
-  | { readonly event: "segment"; readonly receipt: JournaledSegment; readonly units?: string };
+  | { readonly event: "segment"; readonly receipt: JournaledSegment; readonly units?: string }
+  | { readonly event: "sealed"; readonly object: SealedObject };
 
 /** Where a line with a unit table stands in the file. */
 interface Place {
@@ -128,6 +139,10 @@ function fileJournal(
         units === undefined ? undefined : receipt.number,
       );
     },
+    async seal(object) {
+      await write({ event: "sealed", object }, undefined);
+      await file.datasync();
+    },
     async units(number) {
       const place = places.get(number);
       if (place === undefined) throw new Fault("INTERNAL", `${path}: has no unit table of part ${number}`);
@@ -160,6 +175,7 @@ export function memoryJournal(): Journal {
     async append(receipt) {
       if (receipt.units !== undefined) units.set(receipt.number, packUnits(receipt.units));
     },
+    seal: async () => {},
     units: async (number) => unpackUnits(units.get(number) ?? ""),
     remove: async () => {},
     async [Symbol.asyncDispose]() {},
@@ -189,6 +205,7 @@ async function load(
   });
   if (text === undefined) return { unfinished: undefined, places, end: undefined };
   let begun: { identity: string; token: UploadToken } | undefined;
+  let sealed: SealedObject | undefined;
   const segments = new Map<number, JournaledSegment>();
   let offset = 0;
   for (;;) {
@@ -200,14 +217,19 @@ async function load(
     } catch {
       break;
     }
-    if (line.event === "begin") begun = { identity: line.identity, token: line.token };
+    if (line.event === "begin") {
+      begun = { identity: line.identity, token: line.token };
+    } else if (line.event === "sealed") sealed = line.object;
     else {
       segments.set(line.receipt.number, line.receipt);
       if (line.units !== undefined) places.set(line.receipt.number, { offset, length: stop + 1 - offset });
     }
     offset = stop + 1;
   }
-  const unfinished = begun === undefined ? undefined : { ...begun, segments: [...segments.values()] };
+  const unfinished =
+    begun === undefined
+      ? undefined
+      : { ...begun, segments: [...segments.values()], ...(sealed === undefined ? {} : { sealed }) };
   return { unfinished, places, end: offset };
 }
 

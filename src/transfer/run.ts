@@ -7,7 +7,7 @@ import type { SegmentReceipt } from "./job.ts";
 import type { JournaledSegment } from "./journal.ts";
 import type { TransferPlan } from "./plan-transfer.ts";
 import { type Progress, Shared } from "./shared.ts";
-import type { TransferPorts, TransferRequest } from "./transfer.ts";
+import type { TransferPorts, TransferRequest, TransferResult } from "./transfer.ts";
 
 /** How long cleaning up after a fault may take. */
 const DISCARD_MS = 120_000;
@@ -44,6 +44,26 @@ export interface Turn {
   pass(): void;
 }
 
+/** What makes a request the same one again: what is moved to what, and how it is cut. */
+function identityOf(request: TransferRequest, plan: TransferPlan): string {
+  return createHash("sha256").update(`${request.identity}\n${plan.digest}`).digest("hex");
+}
+
+/** The result of an earlier run that crashed after its object was published and before anyone was told. */
+export async function landedEarlier(
+  request: TransferRequest,
+  plan: TransferPlan,
+  { journal }: TransferPorts,
+  signal: AbortSignal,
+): Promise<TransferResult | undefined> {
+  const { unfinished } = journal;
+  if (unfinished?.sealed === undefined || unfinished.identity !== identityOf(request, plan)) return undefined;
+  const object = await request.destination.landed(unfinished.token, signal);
+  if (object === undefined) return undefined;
+  await journal.remove();
+  return { object, virtualSize: request.layout.virtualSize, ...unfinished.sealed, sent: 0 };
+}
+
 /** Begins the upload, or goes on with the one that the journal knows, if it is of the same request and plan. */
 export async function openRun(
   request: TransferRequest,
@@ -53,7 +73,7 @@ export async function openRun(
 ): Promise<Run> {
   const { destination } = request;
   const { journal } = ports;
-  const identity = createHash("sha256").update(`${request.identity}\n${plan.digest}`).digest("hex");
+  const identity = identityOf(request, plan);
   const intent = { existing: request.existing };
   const receipts = new Map<number, JournaledSegment>();
   const unclaimed = new Map<number, { length: number; etag: string }>();

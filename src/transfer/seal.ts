@@ -13,13 +13,16 @@ import { FileSink, sendHttp } from "./send.ts";
 /** Part number of the head; segments follow from 2. */
 const HEAD = 1;
 
+/** Lands head and tail, and publishes. The journal knows beforehand, since a crash may hide that it happened. */
 export async function seal(
   run: Run,
   layout: Layout,
+  guestDigest: string,
   signal: AbortSignal,
 ): Promise<{ readonly landed: Landed; readonly checksums: Checksums }> {
   const parts = layout.shape === "flat" ? segmentParts(run) : await sealPacked(run, layout, signal);
   const checksums = wholeChecksums(parts, run.request.destination.limits.checksums);
+  await run.ports.journal.seal({ guestDigest, checksums });
   const landed = await run.upload.complete(parts, checksums, signal);
   return { landed, checksums };
 }

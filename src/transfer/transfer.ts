@@ -16,7 +16,7 @@ import type { Producer } from "./job.ts";
 import type { Journal } from "./journal.ts";
 import { landSlot } from "./land-slot.ts";
 import { planTransfer } from "./plan-transfer.ts";
-import { openRun } from "./run.ts";
+import { landedEarlier, openRun } from "./run.ts";
 import { seal } from "./seal.ts";
 import type { Progress } from "./shared.ts";
 
@@ -79,17 +79,20 @@ export async function transfer(
 ): Promise<TransferResult> {
   const { image, layout, destination } = request;
   const plan = await planTransfer({ ...request, limits: destination.limits }, signal);
+  const earlier = await landedEarlier(request, plan, ports, signal);
+  if (earlier !== undefined) return earlier;
   const run = await openRun(request, plan, ports, signal);
   try {
     const lanes = pLimit(laneCount(request, plan.laneMemory, ports.producer.lanes));
     await eachOf(run.remaining(), lanes, (slot: Slot) => landSlot(run, slot, signal), signal);
     await Promise.all(image.sources.map((source) => source.check(signal)));
-    const sealed = await seal(run, layout, signal);
+    const guestDigest = formatGuestDigest(guestSum(run.receipts.values()));
+    const sealed = await seal(run, layout, guestDigest, signal);
     await ports.journal.remove();
     return {
       object: sealed.landed,
       virtualSize: layout.virtualSize,
-      guestDigest: formatGuestDigest(guestSum(run.receipts.values())),
+      guestDigest,
       checksums: sealed.checksums,
       sent: run.shared.counted("sent"),
     };

@@ -28,8 +28,8 @@ export async function openDirectory(path: string): Promise<Destination> {
     },
     async begin(intent) {
       await refuseExisting(final, path, intent);
-      await makePartial(partial, path);
-      return fileUpload(final, partial, path, intent, { boot });
+      const inode = await makePartial(partial, path);
+      return fileUpload(final, partial, path, intent, { boot, inode });
     },
     async resume(token, intent) {
       await refuseExisting(final, path, intent);
@@ -40,6 +40,13 @@ export async function openDirectory(path: string): Promise<Destination> {
       });
       return fileUpload(final, partial, path, intent, token);
     },
+    async landed(token) {
+      const found = await stat(final).catch(() => undefined);
+      if (found === undefined || found.ino !== token["inode"]) return undefined;
+      await rm(partial, { force: true });
+      return { name: path, size: found.size, confirmed: {} };
+    },
+    removeOrphans: () => rm(partial, { force: true }),
     source: async () => openFile(final),
     async [Symbol.asyncDispose]() {},
   };
@@ -81,10 +88,13 @@ function fileUpload(
   };
 }
 
-async function makePartial(partial: string, name: string): Promise<void> {
+/** A new, empty file; what stood there is an orphan. */
+async function makePartial(partial: string, name: string): Promise<number> {
   let file: FileHandle | undefined;
   try {
-    file = await open(partial, "w", 0o644);
+    await rm(partial, { force: true });
+    file = await open(partial, "wx", 0o644);
+    return (await file.stat()).ino;
   } catch (error) {
     const fault = Fault.from(error, name);
     if (fault.code !== "NOT_FOUND") throw fault;

@@ -21,6 +21,8 @@ export function openNull(): Destination {
     resume: async () => {
       throw new Fault("NOT_FOUND", "null: keeps nothing to resume");
     },
+    landed: async () => undefined,
+    removeOrphans: async () => {},
     source: async () => {
       throw new Fault("USAGE", "null: keeps nothing to read back");
     },

@@ -12,6 +12,7 @@ import { ossCodeOf } from "./error.ts";
 import { ossSource } from "./source.ts";
 import { OssTransport } from "./transport.ts";
 import { alreadyExists, OssUpload, UPLOAD_META } from "./upload.ts";
+import { unquote } from "./xml.ts";
 
 /** Source: OSS API reference, UploadPart and CompleteMultipartUpload. */
 const OSS_LIMITS: StoreLimits = {
@@ -71,6 +72,18 @@ export async function openOss(
         throw new Fault("NOT_FOUND", `${name}: the upload ${why}`, { details: { published }, cause: error });
       }
       return upload;
+    },
+    async landed(token, signal) {
+      const head = await client.head(key, signal);
+      if (head === undefined || head.headers[UPLOAD_META] !== token["id"]) return undefined;
+      const confirmed = head.crc64xz === undefined ? {} : { crc64xz: head.crc64xz };
+      return { name, size: head.size, etag: unquote(head.etag), confirmed };
+    },
+    async removeOrphans(signal) {
+      for await (const upload of client.uploads(key, signal)) {
+        // Longer keys are other objects.
+        if (upload.key === key) await client.abort(upload.key, upload.uploadId, signal);
+      }
     },
     source: (signal) => ossSource(config, location, signal),
     async [Symbol.asyncDispose]() {},

@@ -4,13 +4,14 @@ import { z } from "zod";
 import { Fault } from "../../fault/fault.ts";
 import { discardBody, http, readText } from "../../net/http.ts";
 import type { Source } from "../../source/source.ts";
-import type { Destination, StoreLimits, Upload, UploadIntent, UploadToken } from "../store.ts";
+import type { Destination, Landed, StoreLimits, Upload, UploadIntent, UploadToken } from "../store.ts";
 import { headObject, openAccess, QUICK_MS, type S3Access } from "./client.ts";
 import type { S3Config, S3Location } from "./config.ts";
+import { bareEtag } from "./etag.ts";
 import { abortUpload, listParts, removeObject } from "./multipart.ts";
 import { limitsOf } from "./provider.ts";
 import { openObject } from "./source.ts";
-import { alreadyExists, beginUpload, S3Upload } from "./upload.ts";
+import { alreadyExists, beginUpload, MARK, S3Upload } from "./upload.ts";
 import { zerosPrefix } from "./zero-ladder.ts";
 
 const Token = z.object({
@@ -69,6 +70,23 @@ class S3Destination implements Destination {
       intent,
       "resumed",
     );
+  }
+
+  async landed(token: UploadToken, signal: AbortSignal): Promise<Landed | undefined> {
+    const head = await headObject(this.#access, this.#location, signal);
+    if (head === undefined || head.Metadata?.[MARK] !== token["mark"]) return undefined;
+    return { name: this.name, size: head.ContentLength, etag: bareEtag(head.ETag), confirmed: {} };
+  }
+
+  /** Open uploads of this key, and the zero objects beside it. */
+  async removeOrphans(signal: AbortSignal): Promise<void> {
+    const { bucket, key } = this.#location;
+    for (const upload of await openUploads(this.#access, this.#location, signal)) {
+      await abortUpload(this.#access, { bucket, key: upload.key }, upload.uploadId, signal);
+    }
+    for (const zeros of await keysBelow(this.#access, this.#location, zerosPrefix(key), signal)) {
+      await removeObject(this.#access, { bucket, key: zeros }, signal);
+    }
   }
 
   async source(signal: AbortSignal): Promise<Source> {
@@ -147,29 +165,6 @@ export async function listUploads(
   const access = await openAccess(config);
   try {
     return await openUploads(access, location, signal);
-  } finally {
-    access.close();
-  }
-}
-
-/**
- * Removes what interrupted uploads of this object left: open uploads and zero objects. Uploads of the same object
- * that still run fail. Returns the number of things removed.
- */
-export async function removeOrphans(
-  config: S3Config,
-  location: S3Location,
-  signal: AbortSignal,
-): Promise<number> {
-  const access = await openAccess(config);
-  try {
-    const uploads = await openUploads(access, location, signal);
-    for (const upload of uploads) {
-      await abortUpload(access, { bucket: location.bucket, key: upload.key }, upload.uploadId, signal);
-    }
-    const zeros = await keysBelow(access, location, zerosPrefix(location.key), signal);
-    for (const key of zeros) await removeObject(access, { bucket: location.bucket, key }, signal);
-    return uploads.length + zeros.length;
   } finally {
     access.close();
   }

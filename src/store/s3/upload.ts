@@ -23,7 +23,7 @@ import { s3Code } from "./s3-fault.ts";
 import { ZeroLadder } from "./zero-ladder.ts";
 
 /** Metadata of the object that tells which upload made it. */
-const MARK = "diskferry-upload";
+export const MARK = "diskferry-upload";
 
 /** How an upload is found again. */
 export interface UploadId {

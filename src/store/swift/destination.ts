@@ -41,7 +41,7 @@ export async function openSwift(
   checkLocation({ container: segments, object: location.object }, Number.POSITIVE_INFINITY);
   const place = (id: string): UploadPlace => ({ client, info, location, segments, id });
 
-  return {
+  const destination: SwiftDestination = {
     name,
     limits: limitsOf(info),
 
@@ -86,6 +86,19 @@ export async function openSwift(
       return new SwiftUpload(place(id), intent.existing);
     },
 
+    async landed(token, signal) {
+      const { container, object } = location;
+      const found = await client.head(container, object, `${name}: looking for the object`, signal);
+      if (found === undefined || found[UPLOAD_META] !== token["id"]) return undefined;
+      return { name, size: Number(found["content-length"] ?? 0), confirmed: {} };
+    },
+
+    async removeOrphans(signal) {
+      for await (const { id } of destination.listUploads(signal)) {
+        await new SwiftUpload(place(String(id)), "refuse").abort(signal);
+      }
+    },
+
     async *listUploads(signal: AbortSignal): AsyncGenerator<UploadToken> {
       const { container, object } = location;
       const what = `${name}: looking for uploads`;
@@ -100,6 +113,7 @@ export async function openSwift(
 
     async [Symbol.asyncDispose]() {},
   };
+  return destination;
 }
 
 function limitsOf(info: SwiftInfo): StoreLimits {
