@@ -3,7 +3,7 @@
 import type { Engine, EngineOptions } from "./cli/context.ts";
 import { parseLocation } from "./config/location.ts";
 import { type Environment, readSettings, type Settings, stateDirectory } from "./config/settings.ts";
-import type { Credentials } from "./engine/credentials.ts";
+import type { Credentials, StoreName } from "./engine/credentials.ts";
 import type { Places } from "./engine/places.ts";
 import { Fault } from "./fault/fault.ts";
 import { closeHttp } from "./net/http.ts";
@@ -52,16 +52,18 @@ export async function compose(env: Environment, options: EngineOptions): Promise
 function credentialsOf(settings: Settings, env: Environment): Credentials {
   const has = (...names: string[]): boolean => names.some((name) => (env[name] ?? "") !== "");
   const { swift, s3, oss } = settings.stores;
+  const swiftSaid = has("ST_AUTH", "OS_AUTH_URL", "OS_STORAGE_URL");
+  const s3Said = has("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3");
+  const ossSaid = has("OSS_ACCESS_KEY_ID");
+  const configured: StoreName[] = [];
+  if (swift !== undefined || swiftSaid) configured.push("swift");
+  if (s3 !== undefined || s3Said) configured.push("s3");
+  if (oss !== undefined || ossSaid) configured.push("oss");
   return {
-    swift: () =>
-      swift !== undefined && !has("ST_AUTH", "OS_AUTH_URL", "OS_STORAGE_URL")
-        ? swift
-        : swiftConfigFromEnvironment(env),
-    s3: () =>
-      s3 !== undefined && !has("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
-        ? s3
-        : s3ConfigFromEnvironment(env),
-    oss: () => (oss !== undefined && !has("OSS_ACCESS_KEY_ID") ? oss : ossConfigFromEnvironment(env)),
+    configured,
+    swift: () => (swift !== undefined && !swiftSaid ? swift : swiftConfigFromEnvironment(env)),
+    s3: () => (s3 !== undefined && !s3Said ? s3 : s3ConfigFromEnvironment(env)),
+    oss: () => (oss !== undefined && !ossSaid ? oss : ossConfigFromEnvironment(env)),
   };
 }
 

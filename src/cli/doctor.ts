@@ -1,20 +1,49 @@
 /** diskferry doctor: what this machine offers. */
+import { readFileSync } from "node:fs";
 import type { Command } from "commander";
+import type { Finding } from "../engine/examine.ts";
 import type { CliContext } from "./context.ts";
+
+interface DoctorOptions {
+  readonly json?: true;
+  readonly config?: string;
+}
+
+/** Exit status when something that is configured does not work. */
+const FAILED = 1;
 
 export function addDoctor(program: Command, context: CliContext): void {
   program
     .command("doctor")
     .summary("show runtime, native helpers, and whether the configured stores can be reached")
+    .description(
+      "Looks at the runtime, the machine and its native helpers, measures them, and knocks at every store that the\n" +
+        "environment or the configuration file names. Exit status 1 when something configured does not work.",
+    )
     .option("--json", "one JSON object")
     .option("--config <file>", "configuration file")
-    .action(async (options: { readonly json?: true; readonly config?: string }) => {
-      await using engine = await context.engine(options);
-      const { examine } = await import("../engine/examine.ts");
-      const found = await examine(engine, context.signal);
-      if (options.json) context.stdout.write(`${JSON.stringify(found)}\n`);
-      else
-        for (const { name, state, text } of found)
-          context.stdout.write(`${state.padEnd(8)} ${name.padEnd(14)} ${text}\n`);
-    });
+    .action((options: DoctorOptions) => showExamination(options, context));
+}
+
+async function showExamination(options: DoctorOptions, context: CliContext): Promise<void> {
+  await using engine = await context.engine(options);
+  const { examine } = await import("../engine/examine.ts");
+  const { places, credentials, stateDirectory } = engine;
+  const runtime = { version: process.versions.node, atLeast: neededRuntime() };
+  const findings = await examine({ places, credentials, stateDirectory, runtime }, context.signal);
+  const ok = findings.every(({ state }) => state !== "failed");
+  if (options.json) context.stdout.write(`${JSON.stringify({ ok, findings })}\n`);
+  else for (const line of table(findings)) context.stdout.write(`${line}\n`);
+  if (!ok) process.exitCode = FAILED;
+}
+
+/** As the package states it: `24.12` of `>=24.12`. */
+function neededRuntime(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  const { engines } = JSON.parse(text) as { readonly engines: { readonly node: string } };
+  return engines.node.replace(/^>=\s*/, "");
+}
+
+function* table(findings: readonly Finding[]): Generator<string> {
+  for (const { name, state, text } of findings) yield `${state.padEnd(15)} ${name.padEnd(13)} ${text}`;
 }
