@@ -1,6 +1,6 @@
 /** Plans for flat layouts: output offset = guest offset. */
 import { type Extent, endOf } from "../bytes/range.ts";
-import { alignUp } from "../bytes/units.ts";
+import { alignDown, alignUp } from "../bytes/units.ts";
 import { Fault } from "../fault/fault.ts";
 import { runs } from "./runs.ts";
 import type { Slot } from "./slot.ts";
@@ -10,7 +10,7 @@ export interface FlatRules {
   readonly size: number;
   /** Every border is a multiple of this: the image's unit and the digest's block. A power of two. */
   readonly alignment: number;
-  /** Bytes of a data part, unless the number of parts forces larger ones. */
+  /** Bytes of a data part, within what the store takes, unless the number of parts forces larger ones. */
   readonly preferredPart: number;
   readonly minPart: number;
   readonly maxPart: number;
@@ -27,16 +27,17 @@ export interface FlatRules {
  * @throws Fault LIMIT_EXCEEDED when the disk does not fit into `maxParts` parts of `maxPart` bytes.
  */
 export async function planFlat(extents: () => AsyncIterable<Extent>, rules: FlatRules): Promise<Slot[]> {
-  for (let part = rules.preferredPart; ; part *= 2) {
-    if (part > rules.maxPart) {
+  const largest = alignDown(rules.maxPart, rules.alignment);
+  const first = Math.min(largest, alignUp(Math.max(rules.preferredPart, rules.minPart), rules.alignment));
+  for (let part = first; ; part = Math.min(part * 2, largest)) {
+    const slots = await cut(extents(), rules, part, part / first);
+    if (slots !== undefined) return slots;
+    if (part === largest) {
       throw new Fault(
         "LIMIT_EXCEEDED",
         `the disk has ${rules.size} bytes, more than ${rules.maxParts} parts of at most ${rules.maxPart} bytes can hold`,
       );
     }
-    const growth = part / rules.preferredPart;
-    const slots = await cut(extents(), rules, part, growth);
-    if (slots !== undefined) return slots;
   }
 }
 
@@ -53,11 +54,9 @@ async function cut(
   for await (const run of runs(extents, { alignment, minZeros, minData: minPart, size })) {
     const zeros = run.kind === "zero";
     // Zeros cost nothing however long they are, so they are cut as coarsely as the store allows.
-    const most = zeros ? maxPart - (maxPart % alignment) : alignUp(part, alignment);
+    const most = zeros ? alignDown(maxPart, alignment) : part;
     for (let offset = run.offset; offset < endOf(run); ) {
-      const left = endOf(run) - offset;
-      // A remainder too small to stand alone joins the part before it.
-      const length = left <= most || (left - most < minPart && left <= maxPart) ? left : most;
+      const length = firstOf(endOf(run) - offset, most, rules);
       if (slots.length === maxParts) return undefined;
       slots.push({
         number: slots.length + 1,
@@ -69,4 +68,13 @@ async function cut(
     }
   }
   return slots;
+}
+
+/** Bytes of the first part of `left`. A remainder too small to stand alone joins it, or is made larger from it. */
+function firstOf(left: number, most: number, { alignment, minPart, maxPart }: FlatRules): number {
+  if (left <= most) return left;
+  if (left - most >= minPart) return most;
+  if (left <= maxPart) return left;
+  const shorter = most - alignUp(minPart, alignment);
+  return shorter >= minPart ? shorter : most;
 }

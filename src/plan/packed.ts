@@ -11,7 +11,7 @@ export interface PackedRules {
   readonly size: number;
   /** Every border is a multiple of this: source unit, target unit and the digest's block. A power of two. */
   readonly alignment: number;
-  /** Guest bytes that may hold data, per segment at most: the lane's buffer must hold them stored plain. */
+  /** Guest bytes that may hold data, per segment at most, `atLeast` or more: a lane's buffer must hold them plain. */
   readonly segment: number;
   /** Slots at most; the head is not counted. */
   readonly maxSlots: number;

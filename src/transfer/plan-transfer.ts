@@ -1,7 +1,7 @@
 /** Decides everything about a transfer before its first data byte is read. */
 import { createHash } from "node:crypto";
 import { type Extent, endOf, type Range } from "../bytes/range.ts";
-import { MiB } from "../bytes/units.ts";
+import { alignUp, MiB } from "../bytes/units.ts";
 import { GUEST_BLOCK } from "../digest/guest-digest.ts";
 import { Fault } from "../fault/fault.ts";
 import type { Image, Layout, PackedLayout } from "../format/format.ts";
@@ -104,14 +104,10 @@ async function packed(
 ): Promise<Cut> {
   const { unit, maxStored } = layout;
   const parts = limits.placement === "parts";
-  const size = Math.max(
-    segment ?? (parts ? PACKED_SEGMENT : PACKED_FILE_SEGMENT),
-    unit,
-    image.unit,
-    GUEST_BLOCK,
-  );
   const alignment = Math.max(GUEST_BLOCK, image.unit, unit);
   const atLeast = parts ? Math.max(limits.minPart, SMALLEST_PART) : 0;
+  const wished = segment ?? (parts ? PACKED_SEGMENT : PACKED_FILE_SEGMENT);
+  const size = Math.max(wished, alignUp(atLeast, alignment), alignment);
   const { slots, upper } = await planPacked(storedExtents(image, layout, signal), {
     size: image.virtualSize,
     alignment,
