@@ -12,7 +12,7 @@ export interface RetryPolicy {
   readonly random: () => number;
 }
 
-/** Five attempts, waits below 0.2, 0.4, 0.8 and 1.6 s: rides out a restart of a proxy, not a day's outage. */
+/** Six attempts, waits below 0.2, 0.4, 0.8, 1.6 and 3.2 s: rides out a restart of a proxy, not a day's outage. */
 export const DEFAULT_RETRY: RetryPolicy = { attempts: 6, baseMs: 200, maxMs: 20_000, random: Math.random };
 
 export interface Attempt {
