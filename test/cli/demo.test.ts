@@ -1,0 +1,46 @@
+import { readdirSync } from "node:fs";
+import { afterEach, describe, expect, it } from "vitest";
+import { events, Program } from "./program.ts";
+
+describe("diskferry demo", () => {
+  let program: Program;
+  afterEach(() => program[Symbol.dispose]());
+
+  it("takes a disk to qcow2 and back, proves it, and leaves nothing behind", async () => {
+    program = new Program();
+    const { status, stdout, stderr } = await program.run("demo", "--json");
+    expect([status, stderr]).toEqual([0, ""]);
+    const seen = events(stdout);
+    expect(seen.filter(({ event }) => event === "step").map(({ step }) => step)).toEqual([
+      "make",
+      "convert",
+      "convert",
+      "compare",
+      "hash",
+    ]);
+    expect(seen.at(-1)).toMatchObject({
+      event: "done",
+      disk: { size: 268_435_456 },
+      guestDigest: expect.stringMatching(/^xxh3sum:/),
+      sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+    });
+    expect(readdirSync(program.root)).toEqual([]);
+  });
+
+  it("keeps the images where it is told to", async () => {
+    program = new Program();
+    const { status } = await program.run("demo", "--json", "--keep", "kept");
+    expect(status).toBe(0);
+    expect(readdirSync(program.path("kept")).sort()).toEqual(["back.raw", "disk.qcow2", "disk.raw"]);
+    expect(readdirSync(program.root)).toEqual(["kept"]);
+  });
+
+  it("cleans up when it is interrupted", async () => {
+    program = new Program();
+    const running = program.start("demo", "--json");
+    await running.until(({ event, step }) => event === "step" && step === "convert");
+    running.kill("SIGINT");
+    expect((await running.ended).status).toBe(130);
+    expect(readdirSync(program.root)).toEqual([]);
+  });
+});
