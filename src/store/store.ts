@@ -118,6 +118,8 @@ export interface Upload {
     part: PartSlot & { readonly length: number; readonly offset: number },
     signal: AbortSignal,
   ): Promise<PartReceipt>;
+  /** Bytes that the upload has sent by itself so far, beside the targets: objects of zeros to refer to. */
+  readonly besides: number;
   /**
    * The parts that the store truly holds now (all pages). After a restart a journaled receipt counts only when it
    * is found here with the same length and ETag.

@@ -81,7 +81,7 @@ export async function transferStream(
       virtualSize: shared.counted("read"),
       guestDigest: formatGuestDigest(guest.value()),
       checksums,
-      sent: shared.counted("sent"),
+      sent: shared.counted("sent") + upload.besides,
     };
   } catch (error) {
     await upload.abort(AbortSignal.timeout(CLEAN_UP_MS)).catch(() => {});

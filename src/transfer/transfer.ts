@@ -94,7 +94,7 @@ export async function transfer(
       virtualSize: layout.virtualSize,
       guestDigest,
       checksums: sealed.checksums,
-      sent: run.shared.counted("sent"),
+      sent: run.shared.counted("sent") + run.upload.besides,
     };
   } catch (error) {
     const fault = Fault.from(signal.aborted ? signal.reason : error, destination.name);

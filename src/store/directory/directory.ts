@@ -61,6 +61,7 @@ function fileUpload(
 ): Upload {
   return {
     token,
+    besides: 0,
     target: async () => ({ kind: "file", path: partial, name }),
     zeros: async ({ number, length, offset }) => ({
       number,

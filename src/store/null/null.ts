@@ -31,6 +31,7 @@ export function openNull(): Destination {
 }
 
 const upload: Upload = {
+  besides: 0,
   token: {},
   target: async () => ({ kind: "discard", name: "null:" }),
   zeros: async ({ number, length }) => ({ number, length, etag: "", checksums: {}, zero: true }),

@@ -78,6 +78,10 @@ export class OssUpload implements Upload {
     yield* this.#client.parts(this.#location.key, this.#identity.uploadId, signal);
   }
 
+  get besides(): number {
+    return this.#zeros.sent;
+  }
+
   async complete(parts: readonly PartReceipt[], checksums: Checksums, signal: AbortSignal): Promise<Landed> {
     if (this.#landed !== undefined) return this.#landed;
     const size = parts.reduce((sum, part) => sum + part.length, 0);

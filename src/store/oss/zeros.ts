@@ -21,6 +21,7 @@ interface Rung {
 }
 
 export class ZeroLadder {
+  #sent = 0;
   readonly #client: OssClient;
   readonly #stem: string;
   readonly #made = new Map<number, { readonly rung: Promise<Rung>; readonly signal: AbortSignal }>();
@@ -42,6 +43,11 @@ export class ZeroLadder {
     const index = RUNGS.findIndex((size) => size >= length);
     if (index < 0) throw new Fault("INTERNAL", `a part of ${length} zeros is larger than OSS takes`);
     return this.#rung(index, signal);
+  }
+
+  /** Bytes sent so far: only the first rung is not a copy. */
+  get sent(): number {
+    return this.#sent;
   }
 
   /** Every object that this ladder may consist of, for people. */
@@ -94,6 +100,7 @@ export class ZeroLadder {
       index === 0
         ? await this.#client.put(key, new Uint8Array(size), {}, signal)
         : await this.#join(key, await this.#rung(index - 1, signal), sizeOf(index - 1), size, signal);
+    if (index === 0) this.#sent += size;
     const expected = crc64Hex(crc64Zeros("crc64xz", size));
     if (written.crc64xz !== undefined && written.crc64xz !== expected) {
       throw new Fault(

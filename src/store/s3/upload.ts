@@ -118,6 +118,10 @@ export class S3Upload implements Upload {
     return listParts(this.#access, this.#location, this.#id.id, signal);
   }
 
+  get besides(): number {
+    return this.#zeros.sent;
+  }
+
   async complete(parts: readonly PartReceipt[], checksums: Checksums, signal: AbortSignal): Promise<Landed> {
     const size = parts.reduce((sum, part) => sum + part.length, 0);
     if (parts.length > MAX_PARTS) {

@@ -25,6 +25,7 @@ export function zerosPrefix(key: string): string {
 }
 
 export class ZeroLadder {
+  #sent = 0;
   readonly #access: S3Access;
   readonly #object: S3Location;
   readonly #prefix: string;
@@ -108,6 +109,11 @@ export class ZeroLadder {
     return place;
   }
 
+  /** Bytes sent so far: only the first rung is not a copy. */
+  get sent(): number {
+    return this.#sent;
+  }
+
   async #putFirst(place: S3Location, size: number, signal: AbortSignal): Promise<void> {
     const { sdk } = this.#access;
     const ask = { Bucket: place.bucket, Key: place.key, Body: new Uint8Array(size) };
@@ -118,6 +124,7 @@ export class ZeroLadder {
       (client, options) => client.send(new sdk.PutObjectCommand(ask), options),
       signal,
     );
+    this.#sent += size;
   }
 
   /** Makes an object of `size` zeros of copies of the rung below. */

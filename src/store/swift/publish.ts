@@ -27,11 +27,12 @@ const EMPTY_MD5 = "d41d8cd98f00b204e9800998ecf8427e";
 
 type Headers = Readonly<Record<string, string>>;
 
-/** See `Upload.complete`. */
+/** See `Upload.complete`. `onZeros` is told the length of each object of zeros that was sent. */
 export async function publish(
   place: UploadPlace,
   parts: readonly PartReceipt[],
   existing: UploadIntent["existing"],
+  onZeros: (sent: number) => void,
   signal: AbortSignal,
 ): Promise<Landed> {
   const { entries, zeroObjects } = entriesOf(place, parts);
@@ -39,7 +40,10 @@ export async function publish(
   const before = await lookUp(place, "looking for it", signal);
   if (before?.[UPLOAD_META] !== place.id) {
     if (before !== undefined && existing === "refuse") throw alreadyExists(place);
-    for (const length of zeroObjects) await putZeros(place, length, signal);
+    for (const length of zeroObjects) {
+      await putZeros(place, length, signal);
+      onZeros(length);
+    }
     await putSubManifests(place, plan, signal);
     await putObject(place, plan, existing, signal);
   }

@@ -18,6 +18,7 @@ export class SwiftUpload implements Upload {
   readonly token: UploadToken;
   readonly #place: UploadPlace;
   readonly #existing: UploadIntent["existing"];
+  #besides = 0;
 
   constructor(place: UploadPlace, existing: UploadIntent["existing"]) {
     this.#place = place;
@@ -66,8 +67,15 @@ export class SwiftUpload implements Upload {
     }
   }
 
+  get besides(): number {
+    return this.#besides;
+  }
+
   async complete(parts: readonly PartReceipt[], _checksums: Checksums, signal: AbortSignal): Promise<Landed> {
-    return await publish(this.#place, parts, this.#existing, signal);
+    const count = (sent: number): void => {
+      this.#besides += sent;
+    };
+    return await publish(this.#place, parts, this.#existing, count, signal);
   }
 
   async abort(signal: AbortSignal): Promise<void> {
