@@ -129,6 +129,12 @@ export async function readText(reply: HttpReply, maxBytes: number, name: string)
   return new TextDecoder().decode(await readBytes(reply, maxBytes, name));
 }
 
+/** Closes the connection of a reply whose body must not be waited for. */
+export function abandonBody(reply: HttpReply): void {
+  // Without a listener, the error of the closed stream would end the process.
+  reply.body.on("error", () => {}).destroy();
+}
+
 /** Frees the connection of a reply whose body nobody wants. */
 export async function discardBody(reply: HttpReply): Promise<void> {
   await reply.body.dump().catch(() => {});

@@ -10,12 +10,13 @@ export async function openRecipe(recipe: SourceRecipe): Promise<Source> {
     case "file":
       return openFile(recipe.path, recipe);
     case "http": {
-      const { url, headers, name, size, version, etag, ca } = recipe;
+      const { url, headers, name, size, version, etag, lastModified, ca } = recipe;
       return httpSource({
         name,
         size,
         version,
         ...(etag === undefined ? {} : { etag }),
+        ...(lastModified === undefined ? {} : { lastModified }),
         ...(ca === undefined ? {} : { ca }),
         sign: async () => ({ url, headers }),
         // Only the main thread holds credentials: it gives out a fresh recipe with the next attempt.

@@ -25,6 +25,8 @@ export type SourceRecipe =
       readonly version: string;
       /** The strong ETag that each reply must carry, when the server gave one. */
       readonly etag?: string;
+      /** The Last-Modified that each reply must carry, for a server without strong ETags. */
+      readonly lastModified?: string;
       /** PEM text of further certificate authorities to trust. */
       readonly ca?: string;
     };

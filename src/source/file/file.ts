@@ -1,5 +1,5 @@
 /** A file or block device on this host. */
-import { type BigIntStats, close, fstat, open, read } from "node:fs";
+import { type BigIntStats, close, constants, fstat, open, read } from "node:fs";
 import { readFile, realpath } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -23,7 +23,8 @@ const statFd = (fd: number): Promise<BigIntStats> =>
  */
 export async function openFile(path: string, expected?: { readonly version: string }): Promise<Source> {
   const absolute = resolve(path);
-  const fd = await openFd(absolute, "r").catch((error: unknown) => {
+  // Without O_NONBLOCK, opening a pipe would wait for somebody to write to it.
+  const fd = await openFd(absolute, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
     throw Fault.from(error, path);
   });
   try {

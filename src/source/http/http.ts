@@ -1,7 +1,7 @@
 /** Anything behind HTTP that serves byte ranges: plain URLs and the objects of every store. */
 import { Fault } from "../../fault/fault.ts";
 import { DEFAULT_RETRY, withRetry } from "../../flow/retry.ts";
-import { discardBody, type HttpReply, http, statusFault } from "../../net/http.ts";
+import { abandonBody, discardBody, type HttpReply, http, statusFault } from "../../net/http.ts";
 import type { Source, SourceRecipe } from "../source.ts";
 
 /** An object behind HTTP, and how to ask for it. */
@@ -12,6 +12,8 @@ export interface HttpOrigin {
   readonly version: string;
   /** Strong ETag, with its quotes as the server wrote them; sent as If-Match. */
   readonly etag?: string;
+  /** Stands in for a strong ETag, as the server wrote it; replies with another one are of another version. */
+  readonly lastModified?: string;
   readonly ca?: string;
   /** A URL and headers that are good now. */
   sign(signal: AbortSignal): Promise<{ url: string; headers: Record<string, string> }>;
@@ -20,7 +22,7 @@ export interface HttpOrigin {
 }
 
 export function httpSource(origin: HttpOrigin): Source {
-  const { name, size, version, etag, ca } = origin;
+  const { name, size, version, etag, lastModified, ca } = origin;
   return {
     name,
     size,
@@ -61,6 +63,7 @@ export function httpSource(origin: HttpOrigin): Source {
         size,
         version,
         ...(etag === undefined ? {} : { etag }),
+        ...(lastModified === undefined ? {} : { lastModified }),
         ...(ca === undefined ? {} : { ca }),
       };
     },
@@ -103,16 +106,30 @@ async function readRange(
     }
     throw statusFault(reply.status, reply.headers, name);
   }
-  const total = /\/(\d+)$/.exec(reply.headers["content-range"] ?? "")?.[1];
-  const nowEtag = reply.headers["etag"];
-  if (
-    (total !== undefined && Number(total) !== size) ||
-    (etag !== undefined && nowEtag !== undefined && nowEtag !== etag)
-  ) {
-    reply.body.destroy();
-    throw changed(name);
+  const fault = judge(reply, origin, position);
+  if (fault !== undefined) {
+    abandonBody(reply);
+    throw fault;
   }
   await fill(reply, into, position, name);
+}
+
+/** Whether a reply is of the pinned version, and of the range that was asked for. */
+function judge({ status, headers }: HttpReply, origin: HttpOrigin, position: number): Fault | undefined {
+  const { name, size, etag, lastModified } = origin;
+  const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers["content-range"] ?? "");
+  const total = range?.[2] ?? "*";
+  if (total !== "*" && Number(total) !== size) return changed(name);
+  if (differs(etag, headers["etag"]) || differs(lastModified, headers["last-modified"])) return changed(name);
+  if (status === 206 && Number(range?.[1]) !== position) {
+    const given = headers["content-range"] ?? "no Content-Range";
+    return new Fault("STORE_PROTOCOL", `${name}: asked for bytes from ${position}, the server sent ${given}`);
+  }
+  return undefined;
+}
+
+function differs(pinned: string | undefined, now: string | undefined): boolean {
+  return pinned !== undefined && now !== undefined && now !== pinned;
 }
 
 async function fill(reply: HttpReply, into: Uint8Array, position: number, name: string): Promise<void> {
@@ -161,12 +178,14 @@ export async function openHttp(url: string, signal: AbortSignal): Promise<Source
   if (total === undefined)
     throw new Fault("STORE_PROTOCOL", `${name}: the server does not serve byte ranges`);
   const etag = headers["etag"]?.startsWith("W/") === false ? headers["etag"] : undefined;
-  const version = `http-${etag ?? headers["last-modified"] ?? "unpinned"}-${total}`;
+  const lastModified = etag === undefined ? headers["last-modified"] : undefined;
+  const version = `http-${etag ?? lastModified ?? "unpinned"}-${total}`;
   return httpSource({
     name,
     size: Number(total),
     version,
     ...(etag === undefined ? {} : { etag }),
+    ...(lastModified === undefined ? {} : { lastModified }),
     sign: async () => ({ url, headers: {} }),
   });
 }
