@@ -56,7 +56,7 @@ export function addTransfer(program: Command, context: CliContext): void {
     .option("--round-to <size>", "round the virtual size up, such as 1M for Azure", sizeOption)
     .option("--segment-size <size>", "disk bytes of one segment or part", sizeOption)
     .option("--concurrency <n>", "segments in flight at most", countOption, 8)
-    .option("--memory <size>", "memory of all segments in flight at most", sizeOption, 256 * MiB)
+    .option("--memory <size>", "memory of all segments in flight at most", sizeOption, 192 * MiB)
     .option("--threads <n>", "worker threads (default: one per core)", countOption)
     .option("--bandwidth <rate>", "bytes per second at most, such as 100M", sizeOption)
     .option("--verify", "read the landed object back and compare")

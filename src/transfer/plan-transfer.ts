@@ -15,7 +15,9 @@ const CHUNK = MiB;
 /** The same for sources behind a network, where a call costs a round trip. */
 const REMOTE_CHUNK = 8 * MiB;
 /** Guest bytes of data in a packed segment: a lane's buffer must hold them stored plain. */
-const PACKED_SEGMENT = 64 * MiB;
+const PACKED_SEGMENT = 32 * MiB;
+/** The same where parts must be large: compressed to a tenth it is still no smaller than S3's smallest part. */
+const PACKED_LARGE_SEGMENT = 64 * MiB;
 /** For one output file, where no store asks for large parts. */
 const PACKED_FILE_SEGMENT = 16 * MiB;
 /** Parts smaller than this make a large object slow to read (Swift serves only one a second after the tenth). */
@@ -106,7 +108,8 @@ async function packed(
   const parts = limits.placement === "parts";
   const alignment = Math.max(GUEST_BLOCK, image.unit, unit);
   const atLeast = parts ? Math.max(limits.minPart, SMALLEST_PART) : 0;
-  const wished = segment ?? (parts ? PACKED_SEGMENT : PACKED_FILE_SEGMENT);
+  const large = atLeast > SMALLEST_PART ? PACKED_LARGE_SEGMENT : PACKED_SEGMENT;
+  const wished = segment ?? (parts ? large : PACKED_FILE_SEGMENT);
   const size = Math.max(wished, alignUp(atLeast, alignment), alignment);
   const { slots, upper } = await planPacked(storedExtents(image, layout, signal), {
     size: image.virtualSize,

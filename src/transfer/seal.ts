@@ -129,7 +129,7 @@ async function put(
           shared.count("encoded", chunk.length);
           await shared.throttle(chunk.length);
           yield chunk;
-          shared.count("sent", chunk.length);
+          if (target.kind !== "discard") shared.count("sent", chunk.length);
         }
       }
       let sums: Checksums | undefined;

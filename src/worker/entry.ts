@@ -6,6 +6,7 @@ import { formatNamed } from "../format/registry.ts";
 import type { PackedShape, SegmentJob, SegmentOutcome } from "../transfer/job.ts";
 import { LaneBuffers } from "../transfer/lane-buffers.ts";
 import { runJob } from "../transfer/run-job.ts";
+import { handOver } from "./hand-over.ts";
 
 const buffers = new LaneBuffers();
 
@@ -16,6 +17,6 @@ function encoder(shape: PackedShape): UnitEncoder {
   return made;
 }
 
-export default function segment(job: SegmentJob): Promise<SegmentOutcome> {
-  return runJob(job, { buffers, encoder });
+export default async function segment(job: SegmentJob): Promise<SegmentOutcome> {
+  return handOver(await runJob(job, { buffers, encoder }));
 }
