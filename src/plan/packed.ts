@@ -1,6 +1,6 @@
 /** Plans for packed layouts: the guest is cut into segments of whole units; long runs of zeros are left out. */
 import { type Extent, endOf } from "../bytes/range.ts";
-import { alignUp, GiB, TiB } from "../bytes/units.ts";
+import { alignUp, GiB } from "../bytes/units.ts";
 import { Fault } from "../fault/fault.ts";
 import type { UpperBound } from "../format/format.ts";
 import { runs } from "./runs.ts";
@@ -100,6 +100,3 @@ function tableCounter(span: number): { add(start: number, end: number): void; re
     },
   };
 }
-
-/** Disks beyond this are refused: offsets stay far inside the exact integers. */
-export const MAX_DISK = 64 * 1024 * TiB;
