@@ -40,7 +40,7 @@ export async function openImage(
   try {
     const open = async (location: string): Promise<Source> =>
       stack.use(await places.source(location, signal));
-    const gate = listedOnly(request, open, unlisted);
+    const gate = listedOnly(request, open, (location) => places.source(location, signal), unlisted);
     const source = await open(request.location);
     const declared = request.format === undefined ? undefined : formatByUserName(request.format);
     const { allowAmplification, snapshot } = request;
@@ -70,6 +70,8 @@ export async function openImage(
 function listedOnly(
   request: ImageRequest,
   open: (location: string) => Promise<Source>,
+  // The image closes its data file itself.
+  openDataFile: (location: string) => Promise<Source>,
   unlisted: "refuse" | "stand in",
 ): ReferenceGate & { unused(): string | undefined } {
   const backing = [...request.backing];
@@ -88,7 +90,7 @@ function listedOnly(
       if (dataFile === undefined) throw notListed(reference, "--data-file");
       const location = dataFile;
       dataFile = undefined;
-      return open(location);
+      return openDataFile(location);
     },
     unused: () => backing[0] ?? dataFile,
   };

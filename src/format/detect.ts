@@ -74,7 +74,9 @@ export async function detectFormat(
   }
   const found = FORMATS.find((format) => format.reader.probe(input) === "mine");
   if (found === undefined) throw new Fault("INTERNAL", `${source.name}: no format wants it`);
-  if (declared === undefined || declared === found || declared.reader === found.reader) return found;
+  if (declared === undefined || declared === found) return found;
+  // A fixed VHD is also a VHD. Raw would say of anything that it is its own.
+  if (declared.name !== "raw" && declared.reader.probe(input) === "mine") return declared;
   if (declared.name === "raw" && found.name === "vhd" && !marked(input.head, 0, "conectix")) {
     // A footer at the end names no other file and hides nothing: as raw it is just the last sector.
     return declared;
