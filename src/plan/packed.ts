@@ -43,8 +43,7 @@ export async function planPacked(extents: AsyncIterable<Extent>, rules: PackedRu
   // Wide enough that a segment filled up to `atLeast` never reaches the next one.
   const span = Math.max(segment, 2 * rules.atLeast, Math.min(unit * MAX_UNITS, 4 * GiB));
   const slots: Slot[] = [];
-  const tables = tableCounter(rules.tableSpan);
-  let units = 0;
+  const upper = upperBound(rules);
   let open: { offset: number; end: number; data: number } | undefined;
 
   const close = (): void => {
@@ -63,25 +62,50 @@ export async function planPacked(extents: AsyncIterable<Extent>, rules: PackedRu
       range: { offset: open.offset, length: end - open.offset },
       data: open.data,
     });
+    upper.addSegment(open.offset, end, open.data);
     open = undefined;
   };
 
   for await (const run of runs(extents, { alignment, minZeros: alignment, minData: 0, size })) {
     if (run.kind === "zero") continue;
-    tables.add(run.offset, endOf(run));
-    units += Math.ceil(run.length / unit);
     for (let offset = run.offset; offset < endOf(run); ) {
       if (open !== undefined && (open.data >= segment || offset - open.offset >= span)) close();
       open ??= { offset, end: offset, data: 0 };
       const take = Math.min(endOf(run) - offset, segment - open.data, open.offset + span - offset);
+      upper.addData(offset, offset + take);
       open.data += take;
       offset += take;
       open.end = offset;
     }
   }
   close();
-  // Each segment is padded to the layout's alignment, which is at most maxStored.
-  return { slots, upper: { tables: tables.count, bytes: (units + slots.length) * rules.maxStored } };
+  return { slots, upper: upper.bound() };
+}
+
+/** Adds up the most that can come to be stored: all data, and the zeros that fill a segment up to `atLeast`. */
+function upperBound({ unit, maxStored, tableSpan, atLeast }: PackedRules) {
+  // A segment is filled with whole units until it is large enough.
+  const filling = atLeast === 0 ? 0 : Math.ceil(atLeast / unit) + 1;
+  const all = tableCounter(tableSpan);
+  let own = tableCounter(tableSpan);
+  let tables = 0;
+  let units = 0;
+  return {
+    addData(start: number, end: number): void {
+      all.add(start, end);
+      own.add(start, end);
+    },
+    addSegment(start: number, end: number, data: number): void {
+      // One more is the padding to the layout's alignment, which is at most maxStored.
+      units += Math.max(Math.ceil(data / unit), filling) + 1;
+      const spanned = tableCounter(tableSpan);
+      spanned.add(start, end);
+      const filled = filling === 0 ? 0 : Math.ceil((filling * unit) / tableSpan) + 1;
+      tables += Math.min(spanned.count - own.count, filled);
+      own = tableCounter(tableSpan);
+    },
+    bound: (): UpperBound => ({ tables: tables + all.count, bytes: units * maxStored }),
+  };
 }
 
 /** Counts the distinct tables that ascending ranges touch. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Extent, endOf } from "../../src/bytes/range.ts";
+import { type Extent, endOf, type Range } from "../../src/bytes/range.ts";
 import { alignUp, GiB, KiB, MiB, TiB } from "../../src/bytes/units.ts";
 import { type PackedRules, planPacked } from "../../src/plan/packed.ts";
 import { each, extentLists, overlap, sizeOf } from "./disks.ts";
@@ -38,6 +38,24 @@ function unitsOf(extents: readonly Extent[], unit: number): Set<number> {
       touched.add(index);
   }
   return touched;
+}
+
+/**
+ * The units of a segment that are stored: those that hold data, and when these are less than the smallest part, so
+ * many of the zeros, counted from the first, as fill it up.
+ */
+function storedUnits(
+  range: Range,
+  { unit, atLeast }: Pick<PackedRules, "unit" | "atLeast">,
+  isData: (unit: number) => boolean,
+): number[] {
+  const data: number[] = [];
+  const zeros: number[] = [];
+  for (let index = range.offset / unit; index * unit < endOf(range); index += 1) {
+    (isData(index) ? data : zeros).push(index);
+  }
+  const missing = Math.max(0, atLeast - data.length * unit);
+  return [...data, ...zeros.slice(0, Math.ceil(missing / unit))];
 }
 
 describe("the plan of a packed layout", () => {
@@ -91,17 +109,44 @@ describe("the plan of a packed layout", () => {
     );
   });
 
-  it("bounds tables and bytes from above", async () => {
+  it("bounds tables and bytes from above, whatever the data turns out to be", async () => {
+    const content = fc.infiniteStream(fc.boolean());
+    await fc.assert(
+      fc.asyncProperty(extentLists, rules, content, async (extents, rule, isData) => {
+        const { slots, upper } = await planPacked(each(extents), { ...rule, size: sizeOf(extents) });
+        const mayHoldData = unitsOf(extents, rule.unit);
+        const tables = new Set<number>();
+        let bytes = 0;
+        for (const { range } of slots) {
+          const stored = storedUnits(
+            range,
+            rule,
+            (unit) => mayHoldData.has(unit) && isData.next().value === true,
+          );
+          for (const unit of stored) tables.add(Math.floor((unit * rule.unit) / rule.tableSpan));
+          bytes += stored.length * rule.maxStored;
+        }
+        expect(upper.tables).toBeGreaterThanOrEqual(tables.size);
+        expect(upper.bytes).toBeGreaterThanOrEqual(bytes);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it("bounds them closely where nothing has to be filled up", async () => {
     await fc.assert(
       fc.asyncProperty(extentLists, rules, async (extents, rule) => {
-        const { slots, upper } = await planPacked(each(extents), { ...rule, size: sizeOf(extents) });
-        const touched = [...unitsOf(extents, rule.unit)];
-        const tables = new Set(touched.map((index) => Math.floor((index * rule.unit) / rule.tableSpan)));
-        expect(upper.tables).toBeGreaterThanOrEqual(tables.size);
-        expect(upper.bytes).toBeGreaterThanOrEqual(touched.length * rule.maxStored);
-        // Not by much: what rounding to the alignment and the end of the disk add, and a padding for each segment.
-        const aligned = (unitsOf(extents, rule.alignment).size + 1) * (rule.alignment / rule.unit);
-        expect(upper.bytes).toBeLessThanOrEqual((aligned + slots.length) * rule.maxStored);
+        const { slots, upper } = await planPacked(each(extents), {
+          ...rule,
+          atLeast: 0,
+          size: sizeOf(extents),
+        });
+        // What rounding to the alignment and the end of the disk add, and a padding for each segment.
+        const aligned = unitsOf(extents, rule.alignment).size + 1;
+        expect(upper.bytes).toBeLessThanOrEqual(
+          ((aligned * rule.alignment) / rule.unit + slots.length) * rule.maxStored,
+        );
+        expect(upper.tables).toBeLessThanOrEqual(aligned * Math.ceil(rule.alignment / rule.tableSpan + 1));
       }),
       { numRuns: 500 },
     );
@@ -166,7 +211,8 @@ describe("the plan of a packed layout", () => {
       for (const { range } of slots) expect(range.length).toBeLessThanOrEqual(4 * GiB + 5 * MiB);
       expect(slots.length).toBeLessThanOrEqual(size / (4 * GiB) + 1);
       expect(upper.tables).toBe(size / (512 * MiB));
-      expect(upper.bytes).toBe((size / (16 * MiB) + slots.length) * UNIT);
+      const filled = Math.max(256, (5 * MiB) / UNIT + 1);
+      expect(upper.bytes).toBe(slots.length * (filled + 1) * UNIT);
     },
   );
 });
