@@ -3,24 +3,13 @@
  * whatever order they were made in, and that of zeros without touching any.
  */
 import { Fault } from "../fault/fault.ts";
-import { type Crc64Kernel, createCrc64Kernel } from "./wasm/crc64-kernel.ts";
+import { digestKernels } from "./kernels.ts";
+import { type Crc64Kernel, type Crc64Kind, CRC64_ONES as ONES } from "./wasm/crc64-arithmetic.ts";
 
-export type Crc64Kind = "crc64xz" | "crc64nvme";
-
-/** Reflected polynomials: ECMA-182 as XZ uses it, and that of the NVM Express specification. */
-const POLYNOMIALS: Readonly<Record<Crc64Kind, bigint>> = {
-  crc64xz: 0xc96c5795d7870f42n,
-  crc64nvme: 0x9a6c9329ac4bc9b5n,
-};
-
-/** Both kinds start from all ones and end inverted. */
-const ONES = 0xffff_ffff_ffff_ffffn;
-
-const kernels: Partial<Record<Crc64Kind, Crc64Kernel>> = {};
+export type { Crc64Kind };
 
 function kernelOf(kind: Crc64Kind): Crc64Kernel {
-  kernels[kind] ??= createCrc64Kernel(POLYNOMIALS[kind]);
-  return kernels[kind];
+  return digestKernels().crc64[kind]();
 }
 
 /** The CRC of bytes that arrive in order. */

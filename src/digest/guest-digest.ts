@@ -10,20 +10,17 @@
  * finds corruption, lost, moved and swapped blocks (a chance of about 2^-128 to miss one); it is no protection
  * against somebody who builds two disks of one digest on purpose. Use SHA-256 of the file for that.
  */
-import { KiB } from "../bytes/units.ts";
 import { isZero } from "../bytes/zero.ts";
 import { Fault } from "../fault/fault.ts";
-import { createGuestKernel, type GuestKernel } from "./wasm/guest-kernel.ts";
+import { digestKernels } from "./kernels.ts";
+import { GUEST_BLOCK } from "./wasm/guest-sum.ts";
 
-/** The guest is cut into blocks of this many bytes. */
-export const GUEST_BLOCK = 64 * KiB;
+export { GUEST_BLOCK };
 
 const BITS = 128;
 const ALGORITHM = "xxh3sum";
 /** The kernel takes the index of a block as two halves of 32 bits. */
 const HALF = 2 ** 32;
-
-let kernel: GuestKernel | undefined;
 
 /** The digest of some blocks of a disk. */
 export class GuestDigest {
@@ -37,8 +34,7 @@ export class GuestDigest {
     if (!Number.isSafeInteger(guestOffset) || guestOffset < 0 || guestOffset % GUEST_BLOCK !== 0) {
       throw new Fault("INTERNAL", `guest digest: offset ${guestOffset} is no multiple of ${GUEST_BLOCK}`);
     }
-    kernel ??= createGuestKernel(GUEST_BLOCK);
-    const { block, sum, add } = kernel;
+    const { block, sum, add } = digestKernels().guest();
     sum.fill(0n);
     for (let at = 0; at < bytes.length; at += GUEST_BLOCK) {
       const content = bytes.subarray(at, at + GUEST_BLOCK);

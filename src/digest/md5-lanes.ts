@@ -2,11 +2,10 @@
  * MD5 of streams that run side by side in one thread: updates that wait at the same time are hashed together, each
  * in a lane of the kernel.
  */
-import { MD5_LANES, MD5_SLICE, md5Kernel } from "./wasm/md5-kernel.ts";
+import { digestKernels } from "./kernels.ts";
+import { MD5_INITIAL, MD5_LANES, MD5_SLICE } from "./wasm/md5-kernel.ts";
 
 const BLOCK = 64;
-/** RFC 1321, section 3.3. */
-const INITIAL = [0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476];
 
 export interface Md5Update {
   readonly stream: Md5;
@@ -22,7 +21,7 @@ interface Lane extends Md5Update {
 
 /** One stream. */
 export class Md5 {
-  readonly #state = Uint32Array.from(INITIAL);
+  readonly #state = Uint32Array.from(MD5_INITIAL);
   /** Bytes that do not fill a block yet: `#length % BLOCK` of them. */
   readonly #rest = new Uint8Array(BLOCK);
   #length = 0;
@@ -52,7 +51,7 @@ export class Md5 {
 
   /** At most MD5_LANES updates. */
   static #hash(updates: readonly Md5Update[]): void {
-    const { data, state, compress } = md5Kernel();
+    const { data, state, compress } = digestKernels().md5();
     // Longest first: when short ones are done, those that go on stand in the first lanes.
     const lanes = updates
       .map(({ stream, bytes }): Lane => {

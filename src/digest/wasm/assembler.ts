@@ -218,6 +218,7 @@ export type KernelFunction = (...args: (number | bigint)[]) => number | bigint |
 
 // Node's type declarations leave WebAssembly out.
 interface WebAssemblyApi {
+  readonly validate: (bytes: Uint8Array) => boolean;
   readonly Memory: new (size: {
     readonly initial: number;
     readonly maximum: number;
@@ -231,10 +232,16 @@ interface WebAssemblyApi {
   ) => { readonly exports: Readonly<Record<string, unknown>> };
 }
 
+const api = (globalThis as unknown as { readonly WebAssembly: WebAssemblyApi }).WebAssembly;
+
+/** Whether this engine knows every instruction of the function. */
+export function compiles(builder: FunctionBuilder): boolean {
+  return api.validate(encodeModule(builder, 1));
+}
+
 /** A kernel whose memory has at least `bytes` bytes and begins with zeros; it never grows. */
 export function createKernel(bytes: number): Kernel {
-  const { Memory, Module, Instance } = (globalThis as unknown as { readonly WebAssembly: WebAssemblyApi })
-    .WebAssembly;
+  const { Memory, Module, Instance } = api;
   const pages = Math.ceil(bytes / PAGE);
   const memory = new Memory({ initial: pages, maximum: pages });
   return {

@@ -1,10 +1,10 @@
 /**
  * CRC-64 with reflected polynomials: eight table look-ups for eight bytes ("slicing-by-8"), over three stretches of
- * the data in turn, since the look-ups of one stretch wait for each other. The stretches are joined by arithmetic
- * over GF(2): the register after A‖B is (register after A) · x^(8·|B|), plus that of B from an empty register.
+ * the data in turn, since the look-ups of one stretch wait for each other. The stretches are joined by arithmetic.
  */
 import type { Code, Local } from "./assembler.ts";
 import { createKernel, FunctionBuilder, i32, i64 } from "./assembler.ts";
+import { type Crc64Kernel, createCrc64Arithmetic } from "./crc64-arithmetic.ts";
 
 const STREAMS = 3;
 /** Bytes of one stretch, widest first; what is left over goes through a single register. */
@@ -17,15 +17,6 @@ const TABLE = 256 * WORD;
 const REGISTERS = 8 * TABLE;
 const DATA = REGISTERS + 64;
 
-export interface Crc64Kernel {
-  /** The register after `bytes`, without the usual inversions before and behind. */
-  update(register: bigint, bytes: Uint8Array): bigint;
-  /** a · b modulo the polynomial; bit 63 is the coefficient of x^0. */
-  multiply(a: bigint, b: bigint): bigint;
-  /** x^(8 · bytes) modulo the polynomial, for 0 ≤ bytes < 2^53. */
-  power(bytes: number): bigint;
-}
-
 export function createCrc64Kernel(polynomial: bigint): Crc64Kernel {
   const { memory, compile } = createKernel(DATA + CHUNK);
   fillTables(new BigUint64Array(memory.buffer, 0, (8 * TABLE) / WORD), polynomial);
@@ -33,19 +24,8 @@ export function createCrc64Kernel(polynomial: bigint): Crc64Kernel {
   const data = memory.subarray(DATA, DATA + CHUNK);
   const side = compile(stretchFunction(STREAMS));
   const single = compile(stretchFunction(1));
-  const product = compile(multiplyFunction(polynomial));
-  const multiply = (a: bigint, b: bigint) => BigInt.asUintN(64, product(a, b) as bigint);
-  /** x^(8 · 2^k) for k from 0. */
-  const powers = [1n << 55n];
-  const power = (bytes: number) => {
-    let result = 1n << 63n;
-    for (let k = 0, rest = bytes; rest > 0; k += 1, rest = Math.floor(rest / 2)) {
-      const known = powers[k] ?? multiply(powers[k - 1] as bigint, powers[k - 1] as bigint);
-      powers[k] = known;
-      if (rest % 2 === 1) result = multiply(result, known);
-    }
-    return result;
-  };
+  const arithmetic = createCrc64Arithmetic(polynomial);
+  const { multiply, power } = arithmetic;
   const stretches = STRETCHES.map((length) => ({ length, shift: power(length) }));
 
   /** Takes what stands in `data` from `from` to `to`. */
@@ -69,8 +49,7 @@ export function createCrc64Kernel(polynomial: bigint): Crc64Kernel {
     return value;
   };
   return {
-    multiply,
-    power,
+    ...arithmetic,
     update(register, bytes) {
       let value = register;
       for (let at = 0; at < bytes.length; at += CHUNK) {
@@ -140,28 +119,6 @@ function sum(terms: readonly Code[]): Code {
   if (terms.length === 1) return terms[0] as Code;
   const half = terms.length / 2;
   return i64.xor(sum(terms.slice(0, half)), sum(terms.slice(half)));
-}
-
-/** multiply(a, b) by shift and add. */
-function multiplyFunction(polynomial: bigint): FunctionBuilder {
-  const f = new FunctionBuilder("multiply", ["i64", "i64"], "i64");
-  const [a, b] = f.params as [Local, Local];
-  const product = f.local("i64");
-  const bits = f.local("i32");
-  const one = i64.const(1n);
-  /** All ones when the bit is set. */
-  const mask = (bit: Code) => i64.sub(i64.const(0n), bit);
-  f.emit(bits.set(i32.const(64)));
-  f.whileNonZero(bits, () => {
-    f.emit(
-      product.set(i64.xor(product.get, i64.and(b.get, mask(i64.shrU(a.get, i64.const(63n)))))),
-      a.set(i64.shl(a.get, one)),
-      b.set(i64.xor(i64.shrU(b.get, one), i64.and(mask(i64.and(b.get, one)), i64.const(polynomial)))),
-      bits.set(i32.sub(bits.get, i32.const(1))),
-    );
-  });
-  f.emit(product.get);
-  return f;
 }
 
 function byteStep(tables: Uint8Array, register: bigint, byte: number): bigint {

@@ -1,10 +1,10 @@
 /**
- * The block function of the guest digest. Two steps, both public: XXH3-128 with seed 0 (xxHash specification 0.2.0,
- * "XXH3 Algorithm", the form for inputs over 240 bytes) of a block's content, in SIMD; then a permutation of those
- * 128 bits that the block's index chooses: four rounds of a Feistel network over 64-bit halves.
+ * The block function of the guest digest in SIMD: XXH3-128 with seed 0 (xxHash specification 0.2.0, "XXH3 Algorithm",
+ * the form for inputs over 240 bytes) of a block's content, then its share of the sum.
  */
 import type { Code, Local } from "./assembler.ts";
 import { createKernel, FunctionBuilder, i32, i32x4, i64, i64x2, v128 } from "./assembler.ts";
+import { addToSum, GUEST_BLOCK, type GuestKernel } from "./guest-sum.ts";
 
 const STRIPE = 64;
 const SECRET_LENGTH = 192;
@@ -36,47 +36,22 @@ const SECRET_BYTES = Buffer.from(
   "hex",
 );
 
-/** Steps of the sequence that the round keys are drawn from: 2^64 divided by the golden ratio. */
-const GOLDEN = 0x9e3779b97f4a7c15n;
-const ROUNDS = 4;
-
-export interface GuestKernel {
-  /** Where a block's content goes before a call. */
-  readonly block: Uint8Array;
-  /** The sum of all contributions since it was last set to 0: low and high half. */
-  readonly sum: BigUint64Array;
-  /** Adds the contribution of the block, whose index is `indexHigh · 2^32 + indexLow`. */
-  add(indexLow: number, indexHigh: number): void;
-}
-
-/** A kernel for blocks of `length` bytes, a multiple of 1 KiB. */
-export function createGuestKernel(length: number): GuestKernel {
-  const { memory, compile } = createKernel(DATA + length);
+/** The kernel of the guest digest in SIMD. */
+export function createGuestKernel(): GuestKernel {
+  const { memory, compile } = createKernel(DATA + GUEST_BLOCK);
   memory.set(SECRET_BYTES, SECRET);
   return {
-    block: memory.subarray(DATA, DATA + length),
+    block: memory.subarray(DATA, DATA + GUEST_BLOCK),
     sum: new BigUint64Array(memory.buffer, SUM, 2),
-    add: compile(addFunction(length)),
+    add: compile(addFunction()),
   };
 }
 
-function addFunction(length: number): FunctionBuilder {
+function addFunction(): FunctionBuilder {
   const f = new FunctionBuilder("add", ["i32", "i32"]);
   const [indexLow, indexHigh] = f.params as [Local, Local];
-  const [low, high] = hashContent(f, length);
-  permute(
-    f,
-    low,
-    high,
-    i64.or(i64.extendI32(indexLow.get), i64.shl(i64.extendI32(indexHigh.get), i64.const(32n))),
-  );
-  const zero = i32.const(0);
-  f.emit(
-    high.set(i64.add(high.get, i64.load(zero, SUM + 8))),
-    i64.store(zero, i64.add(low.get, i64.load(zero, SUM)), SUM),
-    // The low half has carried when it is now below what was added.
-    i64.store(zero, i64.add(high.get, i64.extendI32(i64.ltU(i64.load(zero, SUM), low.get))), SUM + 8),
-  );
+  const [low, high] = hashContent(f, GUEST_BLOCK);
+  addToSum(f, { low, high, indexLow, indexHigh, sum: SUM });
   return f;
 }
 
@@ -190,33 +165,5 @@ function foldedProduct(f: FunctionBuilder, a: Code, b: Code): Code {
   return i64.xor(
     i64.mul(a, b),
     i64.add(i64.add(high(highLow.get), high(cross.get)), i64.mul(high(a), high(b))),
-  );
-}
-
-/** Rounds 1 to 4: (low, high) becomes (high, low ^ mix(high + key)) with key = mix((4 · index + round) · GOLDEN). */
-function permute(f: FunctionBuilder, low: Local, high: Local, index: Code): void {
-  const [counter, mixed] = f.locals("i64", 2) as [Local, Local];
-  f.emit(counter.set(i64.mul(index, i64.const(BigInt(ROUNDS)))));
-  for (let round = 0; round < ROUNDS; round += 1) {
-    f.emit(
-      counter.set(i64.add(counter.get, i64.const(1n))),
-      mixed.set(i64.mul(counter.get, i64.const(GOLDEN))),
-    );
-    mix(f, mixed);
-    f.emit(mixed.set(i64.add(mixed.get, high.get)));
-    mix(f, mixed);
-    f.emit(mixed.set(i64.xor(mixed.get, low.get)), low.set(high.get), high.set(mixed.get));
-  }
-}
-
-/** The 64-bit finaliser of MurmurHash3. */
-function mix(f: FunctionBuilder, x: Local): void {
-  const fold = x.set(i64.xor(x.get, i64.shrU(x.get, i64.const(33n))));
-  f.emit(
-    fold,
-    x.set(i64.mul(x.get, i64.const(0xff51afd7ed558ccdn))),
-    fold,
-    x.set(i64.mul(x.get, i64.const(0xc4ceb9fe1a85ec53n))),
-    fold,
   );
 }

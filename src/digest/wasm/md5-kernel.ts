@@ -10,6 +10,8 @@ import { createKernel, FunctionBuilder, i32, i32x4, i64x2, v128 } from "./assemb
 export const MD5_LANES = 8;
 /** Bytes of one lane's data in kernel memory; a multiple of the 64-byte block. */
 export const MD5_SLICE = 16 * 1024;
+/** RFC 1321, section 3.3: a, b, c, d before the first block. */
+export const MD5_INITIAL = [0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476];
 
 /** RFC 1321, section 3.4: shifts of the four rounds. */
 const SHIFTS = [
@@ -69,15 +71,8 @@ export interface Md5Kernel {
   compress(lanes: number, blocks: number): void;
 }
 
-let kernel: Md5Kernel | undefined;
-
-/** This thread's kernel, made at the first call; its functions are compiled as they are needed. */
-export function md5Kernel(): Md5Kernel {
-  kernel ??= createMd5Kernel();
-  return kernel;
-}
-
-function createMd5Kernel(): Md5Kernel {
+/** Its functions are compiled as they are needed. */
+export function createMd5Kernel(): Md5Kernel {
   const { memory, compile } = createKernel(DATA + MD5_LANES * STRIDE);
   const sines = new Uint32Array(memory.buffer, SINES, 64);
   for (let step = 0; step < 64; step += 1) sines[step] = sine(step);
