@@ -158,6 +158,12 @@ export interface Destination extends AsyncDisposable {
    * fails.
    */
   removeOrphans(signal: AbortSignal): Promise<void>;
+  /**
+   * Removes uploads to this name that the store began within a quarter of an hour of `about`: for a process that died
+   * after it had asked for one and before it had noted the answer. Absent where an upload is nothing to the store
+   * before its first part.
+   */
+  removeUnheard?(about: Date, signal: AbortSignal): Promise<void>;
   /** The landed object as a source, for verification. */
   source(signal: AbortSignal): Promise<Source>;
 }

@@ -3,7 +3,7 @@
  * appended; a line cut short by a crash is the last one and does not count.
  */
 import { createHash } from "node:crypto";
-import { type FileHandle, mkdir, open, readFile, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readFile, readlink, rename, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import type { Checksums } from "../digest/checksum.ts";
@@ -44,7 +44,11 @@ export interface Journal extends AsyncDisposable {
   readonly unfinished: Unfinished | undefined;
   /** Nothing is to be gone on with. */
   forget(): Promise<void>;
-  /** Forgets all and begins anew. */
+  /** When a run that ended early was about to ask the store for an upload, of which nothing was heard. */
+  readonly intended: Date | undefined;
+  /** Forgets all; an upload is about to be asked for. Durable when it resolves. */
+  intend(): Promise<void>;
+  /** The upload that was intended has begun. Durable when it resolves. */
   begin(identity: string, token: UploadToken): Promise<void>;
   append(receipt: SegmentReceipt): Promise<void>;
   /** Every part has landed; publishing begins. */
@@ -57,6 +61,7 @@ export interface Journal extends AsyncDisposable {
 
 type Line =
   | { readonly event: "begin"; readonly version: 1; readonly identity: string; readonly token: UploadToken }
+  | { readonly event: "intent"; readonly at: number }
   | { readonly event: "segment"; readonly receipt: JournaledSegment; readonly units?: string }
   | { readonly event: "sealed"; readonly object: SealedObject };
 
@@ -76,21 +81,27 @@ export async function openJournal(directory: string, destination: string): Promi
   const path = join(directory, `${key}.journal`);
   const unlock = await lock(`${path}.lock`, destination);
   try {
-    const { unfinished, places, end } = await load(path);
+    const { unfinished, intended, places, end } = await load(path);
     const file = await open(path, "a+", 0o600);
     // A line cut short by a crash is dropped, so that the next one starts on a line of its own.
     if (end !== undefined) await file.truncate(end);
-    return fileJournal(path, file, unfinished, places, end ?? 0, unlock);
+    return fileJournal(path, file, { unfinished, intended }, places, end ?? 0, unlock);
   } catch (error) {
     await unlock();
     throw Fault.from(error, path);
   }
 }
 
+/** What an earlier run has left. */
+interface Past {
+  readonly unfinished: Unfinished | undefined;
+  readonly intended: Date | undefined;
+}
+
 function fileJournal(
   path: string,
   file: FileHandle,
-  unfinished: Unfinished | undefined,
+  { unfinished, intended }: Past,
   places: Map<number, Place>,
   start: number,
   unlock: () => Promise<void>,
@@ -108,23 +119,30 @@ function fileJournal(
       throw Fault.from(error, path);
     });
   };
-  let present = unfinished;
+  const empty = async (): Promise<void> => {
+    await tail;
+    await file.truncate(0);
+    end = 0;
+    places.clear();
+  };
+  let past: Past = { unfinished, intended };
   return {
+    get intended() {
+      return past.intended;
+    },
     get unfinished() {
-      return present;
+      return past.unfinished;
     },
     async forget() {
-      present = undefined;
-      places.clear();
-      await tail;
-      await file.truncate(0);
-      end = 0;
+      past = { unfinished: undefined, intended: undefined };
+      await empty();
+    },
+    async intend() {
+      await empty();
+      await write({ event: "intent", at: Date.now() }, undefined);
+      await file.datasync();
     },
     async begin(identity, token) {
-      await tail;
-      await file.truncate(0);
-      end = 0;
-      places.clear();
       await write({ event: "begin", version: 1, identity, token }, undefined);
       await file.datasync();
     },
@@ -158,6 +176,8 @@ function fileJournal(
     async [Symbol.asyncDispose]() {
       await tail;
       await file.close();
+      // A transfer that was refused before it began leaves nothing to go on with.
+      if (end === 0) await rm(path, { force: true });
       await unlock();
     },
   };
@@ -168,7 +188,9 @@ export function memoryJournal(): Journal {
   const units = new Map<number, string>();
   return {
     unfinished: undefined,
+    intended: undefined,
     forget: async () => {},
+    intend: async () => {},
     async begin() {
       units.clear();
     },
@@ -195,15 +217,14 @@ function kept(receipt: SegmentReceipt): JournaledSegment {
   };
 }
 
-async function load(
-  path: string,
-): Promise<{ unfinished: Unfinished | undefined; places: Map<number, Place>; end: number | undefined }> {
+async function load(path: string): Promise<Past & { places: Map<number, Place>; end: number | undefined }> {
   const places = new Map<number, Place>();
   const text = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return undefined;
     throw error;
   });
-  if (text === undefined) return { unfinished: undefined, places, end: undefined };
+  if (text === undefined) return { unfinished: undefined, intended: undefined, places, end: undefined };
+  let intended: Date | undefined;
   let begun: { identity: string; token: UploadToken } | undefined;
   let sealed: SealedObject | undefined;
   const segments = new Map<number, JournaledSegment>();
@@ -219,7 +240,9 @@ async function load(
     }
     if (line.event === "begin") {
       begun = { identity: line.identity, token: line.token };
-    } else if (line.event === "sealed") sealed = line.object;
+      intended = undefined;
+    } else if (line.event === "intent") intended = new Date(line.at);
+    else if (line.event === "sealed") sealed = line.object;
     else {
       segments.set(line.receipt.number, line.receipt);
       if (line.units !== undefined) places.set(line.receipt.number, { offset, length: stop + 1 - offset });
@@ -230,7 +253,7 @@ async function load(
     begun === undefined
       ? undefined
       : { ...begun, segments: [...segments.values()], ...(sealed === undefined ? {} : { sealed }) };
-  return { unfinished, places, end: offset };
+  return { unfinished, intended, places, end: offset };
 }
 
 /** Unit tables are mostly zeros or alike: deflated they take a byte or two an entry. */
@@ -245,18 +268,20 @@ function unpackUnits(text: string): Uint32Array {
   return new Uint32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
 }
 
-/** A lock file that names its owner; the lock of a process that is gone is taken over. */
+/**
+ * A lock that names its owner, taken over when that process is gone. It is a symbolic link that leads nowhere: unlike a
+ * file it comes into being with its content, so nobody ever finds a lock whose owner is not written yet.
+ */
 async function lock(path: string, destination: string): Promise<() => Promise<void>> {
+  const own = JSON.stringify(await identify(process.pid));
   for (let attempt = 0; attempt < 3; attempt += 1) {
     try {
-      const file = await open(path, "wx", 0o600);
-      await file.writeFile(JSON.stringify(await identify(process.pid)));
-      await file.close();
+      await symlink(own, path);
       return () => rm(path, { force: true });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw Fault.from(error, path);
     }
-    const text = await readFile(path, "utf8").catch(() => "");
+    const text = await ownerAt(path);
     const owner = parseOwner(text);
     const now = owner === undefined ? undefined : await identify(owner.pid);
     if (now?.started !== undefined && now.started === owner?.started) {
@@ -265,9 +290,25 @@ async function lock(path: string, destination: string): Promise<() => Promise<vo
         `${destination}: process ${owner.pid} is transferring to it now; wait for it, or end it`,
       );
     }
-    await rm(path, { force: true });
+    await takeAway(path, text);
   }
   throw new Fault("USAGE", `${destination}: another process took the journal's lock; try again`);
+}
+
+async function ownerAt(path: string): Promise<string> {
+  return readlink(path).catch(() => "");
+}
+
+/** Removes the lock of a process that is gone, unless another has taken it over in the meantime. */
+async function takeAway(path: string, stale: string): Promise<void> {
+  const aside = `${path}.${process.pid}`;
+  try {
+    await rename(path, aside);
+  } catch {
+    return;
+  }
+  if ((await ownerAt(aside)) === stale) await rm(aside, { force: true });
+  else await rename(aside, path);
 }
 
 interface Owner {

@@ -1,6 +1,6 @@
 /** One run of a transfer: an upload that was begun or found again, and what has landed in it so far. */
 import { createHash } from "node:crypto";
-import { Fault } from "../fault/fault.ts";
+import { Fault, type FaultCode } from "../fault/fault.ts";
 import type { Slot } from "../plan/slot.ts";
 import type { Upload } from "../store/store.ts";
 import type { SegmentReceipt } from "./job.ts";
@@ -8,6 +8,16 @@ import type { JournaledSegment } from "./journal.ts";
 import type { TransferPlan } from "./plan-transfer.ts";
 import { type Progress, Shared } from "./shared.ts";
 import type { TransferPorts, TransferRequest, TransferResult } from "./transfer.ts";
+
+/** After these the landed parts stay, and the same request goes on from them. */
+export const RESUMABLE: ReadonlySet<FaultCode> = new Set<FaultCode>([
+  "CANCELED",
+  "NETWORK",
+  "TIMEOUT",
+  "THROTTLED",
+  "STORE_UNAVAILABLE",
+  "CREDENTIALS_EXPIRED",
+]);
 
 /** How long cleaning up after a fault may take. */
 const DISCARD_MS = 120_000;
@@ -87,7 +97,14 @@ export async function openRun(
   ports.onProgress(() => sample(shared, plan));
 
   async function begin(): Promise<Upload> {
-    const begun = await destination.begin(intent, signal);
+    if (journal.intended !== undefined) await destination.removeUnheard?.(journal.intended, signal);
+    await journal.intend();
+    const begun = await destination.begin(intent, signal).catch(async (error: unknown) => {
+      // Where the store has answered it has begun nothing; else it may have, and the next run looks for it.
+      const fault = Fault.from(error, destination.name);
+      if (!RESUMABLE.has(fault.code)) await journal.forget();
+      throw fault;
+    });
     await journal.begin(identity, begun.token);
     return begun;
   }
@@ -119,7 +136,7 @@ export async function openRun(
     receipts.clear();
     for (const [number, receipt] of journaled) {
       // Nothing was stored for these: there is no part to show.
-      if (receipt.zero || receipt.length === 0) receipts.set(number, receipt);
+      if (receipt.length === 0 || (receipt.zero && receipt.etag === "")) receipts.set(number, receipt);
     }
     for await (const part of found.held(signal)) {
       const receipt = journaled.get(part.number);
@@ -157,7 +174,8 @@ export async function openRun(
       const { units, held, window, ...kept } = receipt;
       if (held === undefined) await journal.append(receipt);
       else run.held = { bytes: held, units: units ?? new Uint32Array(0) };
-      run.window = window;
+      // Zeros that nobody read leave the history of a chained stream as it is.
+      if (window !== undefined) run.window = window;
       if (!receipts.has(slot.number)) shared.count("committed", slot.data);
       receipts.set(slot.number, kept);
     },

@@ -1,6 +1,6 @@
 /** The end of a transfer: head and tail are computed and landed, and the store publishes the object. */
 
-import type { Checksums } from "../digest/checksum.ts";
+import type { ChecksumName, Checksums } from "../digest/checksum.ts";
 import { createPartDigest } from "../digest/part-digest.ts";
 import { Fault } from "../fault/fault.ts";
 import { DEFAULT_RETRY, withRetry } from "../flow/retry.ts";
@@ -76,7 +76,7 @@ async function sealPacked(run: Run, layout: PackedLayout, signal: AbortSignal): 
   const parts =
     headLength === 0 ? segments : [await put(run, HEAD, 0, headLength, head, signal), ...segments];
   if (tail.length > 0) {
-    const number = Math.max(...parts.map((part) => part.number)) + 1;
+    const number = (parts.at(-1)?.number ?? HEAD) + 1;
     parts.push(
       await put(
         run,
@@ -117,6 +117,8 @@ async function put(
 ): Promise<PartReceipt> {
   const { upload, shared, request } = run;
   const { name, limits } = request.destination;
+  const claimed = await claim(run, number, offset, length, body);
+  if (claimed !== undefined) return claimed;
   return withRetry(
     name,
     DEFAULT_RETRY,
@@ -148,6 +150,25 @@ async function put(
     signal,
     run.ports.onRetry,
   );
+}
+
+/** A run that was killed while it sealed has landed this part already: accepted when it is what we would send. */
+async function claim(
+  run: Run,
+  number: number,
+  offset: number,
+  length: number,
+  body: () => AsyncIterable<Uint8Array>,
+): Promise<PartReceipt | undefined> {
+  const part = run.unclaimed.get(number);
+  if (part?.length !== length) return undefined;
+  const digest = createPartDigest([
+    ...new Set<ChecksumName>(["md5", ...run.request.destination.limits.checksums]),
+  ]);
+  for await (const chunk of body()) await digest.update(chunk);
+  const checksums = digest.finish();
+  if (checksums.md5 !== part.etag.toLowerCase()) return undefined;
+  return { number, length, etag: part.etag, checksums, offset };
 }
 
 async function putTo(

@@ -7,7 +7,7 @@
 import pLimit from "p-limit";
 import type { Checksums } from "../digest/checksum.ts";
 import { combineGuest, formatGuestDigest, guestFromHex } from "../digest/guest-digest.ts";
-import { Fault, type FaultCode } from "../fault/fault.ts";
+import { Fault } from "../fault/fault.ts";
 import { eachOf } from "../flow/each-of.ts";
 import type { Image, Layout } from "../format/format.ts";
 import type { Slot } from "../plan/slot.ts";
@@ -16,7 +16,7 @@ import type { Producer } from "./job.ts";
 import type { Journal } from "./journal.ts";
 import { landSlot } from "./land-slot.ts";
 import { planTransfer } from "./plan-transfer.ts";
-import { landedEarlier, openRun } from "./run.ts";
+import { landedEarlier, openRun, RESUMABLE } from "./run.ts";
 import { seal } from "./seal.ts";
 import type { Progress } from "./shared.ts";
 
@@ -56,16 +56,6 @@ export interface TransferResult {
   /** Bytes handed to sockets and files in this run. */
   readonly sent: number;
 }
-
-/** After these the landed parts stay, and the same request goes on from them. */
-const RESUMABLE: ReadonlySet<FaultCode> = new Set<FaultCode>([
-  "CANCELED",
-  "NETWORK",
-  "TIMEOUT",
-  "THROTTLED",
-  "STORE_UNAVAILABLE",
-  "CREDENTIALS_EXPIRED",
-]);
 
 /**
  * Lands an image. On return the object is complete and confirmed by its store.

@@ -58,7 +58,9 @@ const uploadsSchema = z.object({
   IsTruncated: z.enum(["true", "false"]),
   NextKeyMarker: z.string().optional(),
   NextUploadIdMarker: z.string().optional(),
-  Upload: z.array(z.object({ Key: z.string(), UploadId: z.string() })).default([]),
+  Upload: z
+    .array(z.object({ Key: z.string(), UploadId: z.string(), Initiated: z.string().optional() }))
+    .default([]),
 });
 
 export class OssClient {
@@ -148,11 +150,11 @@ export class OssClient {
     }
   }
 
-  /** Every unfinished upload whose key begins with `prefix`. */
+  /** Every unfinished upload whose key begins with `prefix`, and when it was begun, by the clock of OSS. */
   async *uploads(
     prefix: string,
     signal: AbortSignal,
-  ): AsyncGenerator<{ readonly key: string; readonly uploadId: string }> {
+  ): AsyncGenerator<{ readonly key: string; readonly uploadId: string; readonly begun: Date }> {
     let markers: Record<string, string> = {};
     for (;;) {
       const ask: OssAsk = {
@@ -164,8 +166,10 @@ export class OssClient {
       const what = this.transport.what(ask);
       const reply = await this.transport.call(ask, signal);
       const page = readXml(reply.text, "ListMultipartUploadsResult", uploadsSchema, what);
-      for (const upload of page.Upload)
-        yield { key: urlDecoded(upload.Key, what), uploadId: upload.UploadId };
+      for (const upload of page.Upload) {
+        const begun = new Date(upload.Initiated ?? Number.NaN);
+        yield { key: urlDecoded(upload.Key, what), uploadId: upload.UploadId, begun };
+      }
       if (page.IsTruncated === "false") return;
       const next = {
         "key-marker": urlDecoded(page.NextKeyMarker ?? "", what),

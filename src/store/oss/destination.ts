@@ -27,6 +27,9 @@ const OSS_LIMITS: StoreLimits = {
   checksums: ["crc64xz"],
 };
 
+/** Clocks that differ by more than a quarter of an hour can sign no request. */
+const UNHEARD_MS = 15 * 60_000;
+
 /**
  * Talks to nobody before `begin`, `resume` or `source`.
  * @throws Fault USAGE when endpoint, bucket or key cannot be.
@@ -76,6 +79,8 @@ export async function openOss(
     async landed(token, signal) {
       const head = await client.head(key, signal);
       if (head === undefined || head.headers[UPLOAD_META] !== token["id"]) return undefined;
+      // An empty object is put beside its upload, which a crash leaves open.
+      if (head.size === 0) await client.abort(key, String(token["uploadId"]), signal);
       const confirmed = head.crc64xz === undefined ? {} : { crc64xz: head.crc64xz };
       return { name, size: head.size, etag: unquote(head.etag), confirmed };
     },
@@ -83,6 +88,12 @@ export async function openOss(
       for await (const upload of client.uploads(key, signal)) {
         // Longer keys are other objects.
         if (upload.key === key) await client.abort(upload.key, upload.uploadId, signal);
+      }
+    },
+    async removeUnheard(about, signal) {
+      for await (const upload of client.uploads(key, signal)) {
+        const near = Math.abs(upload.begun.getTime() - about.getTime()) <= UNHEARD_MS;
+        if (upload.key === key && near) await client.abort(key, upload.uploadId, signal);
       }
     },
     source: (signal) => ossSource(config, location, signal),

@@ -8,11 +8,14 @@ import type { Destination, Landed, StoreLimits, Upload, UploadIntent, UploadToke
 import { headObject, openAccess, QUICK_MS, type S3Access } from "./client.ts";
 import type { S3Config, S3Location } from "./config.ts";
 import { bareEtag } from "./etag.ts";
-import { abortUpload, listParts, removeObject } from "./multipart.ts";
+import { abortUpload, listParts, listUploadsBelow, type OpenUpload, removeObject } from "./multipart.ts";
 import { limitsOf } from "./provider.ts";
 import { openObject } from "./source.ts";
 import { alreadyExists, beginUpload, MARK, S3Upload } from "./upload.ts";
-import { zerosPrefix } from "./zero-ladder.ts";
+import { ZeroLadder, zerosPrefix } from "./zero-ladder.ts";
+
+/** Clocks that differ by more than a quarter of an hour can sign no request. */
+const UNHEARD_MS = 15 * 60_000;
 
 const Token = z.object({
   uploadId: z.string().min(1),
@@ -75,7 +78,28 @@ class S3Destination implements Destination {
   async landed(token: UploadToken, signal: AbortSignal): Promise<Landed | undefined> {
     const head = await headObject(this.#access, this.#location, signal);
     if (head === undefined || head.Metadata?.[MARK] !== token["mark"]) return undefined;
-    return { name: this.name, size: head.ContentLength, etag: bareEtag(head.ETag), confirmed: {} };
+    // Where the process died is not known: between the publishing and the cleaning up, perhaps.
+    const { data } = Token.safeParse(token);
+    if (data !== undefined && head.ContentLength === 0) {
+      await abortUpload(this.#access, this.#location, data.uploadId, signal);
+    }
+    const zeros = new ZeroLadder(this.#access, this.#location, String(token["mark"]), "resumed");
+    const remains = await zeros.remove(signal);
+    return {
+      name: this.name,
+      size: head.ContentLength,
+      etag: bareEtag(head.ETag),
+      confirmed: {},
+      ...(remains.length === 0 ? {} : { remains }),
+    };
+  }
+
+  async removeUnheard(about: Date, signal: AbortSignal): Promise<void> {
+    for await (const { key, uploadId, begun } of listUploadsBelow(this.#access, this.#location, signal)) {
+      if (key !== this.#location.key || begun === undefined) continue;
+      if (Math.abs(begun.getTime() - about.getTime()) > UNHEARD_MS) continue;
+      await abortUpload(this.#access, this.#location, uploadId, signal);
+    }
   }
 
   /** Open uploads of this key, and the zero objects beside it. */
@@ -148,14 +172,6 @@ async function findLimits(access: S3Access, signal: AbortSignal): Promise<StoreL
   }
 }
 
-/** An upload that was begun and neither completed nor removed. */
-export interface OpenUpload {
-  readonly uploadId: string;
-  readonly key: string;
-  /** When it was begun, as the server tells it. */
-  readonly begun: Date | undefined;
-}
-
 /** The open uploads of this object and of the zero objects beside it, whoever began them. */
 export async function listUploads(
   config: S3Config,
@@ -175,26 +191,12 @@ async function openUploads(
   location: S3Location,
   signal: AbortSignal,
 ): Promise<OpenUpload[]> {
-  const { sdk } = access;
   const found: OpenUpload[] = [];
+  const { bucket } = location;
   const zeros = zerosPrefix(location.key);
-  for (const prefix of zeros.startsWith(location.key) ? [location.key] : [location.key, zeros]) {
-    for (let after: { KeyMarker: string; UploadIdMarker: string } | undefined; ; ) {
-      const ask = { Bucket: location.bucket, Prefix: prefix, ...after };
-      const page = await access.call(
-        location,
-        "listing open uploads",
-        QUICK_MS,
-        (client, options) => client.send(new sdk.ListMultipartUploadsCommand(ask), options),
-        signal,
-      );
-      for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
-        if (Key === undefined || UploadId === undefined) continue;
-        if (Key !== location.key && !Key.startsWith(zeros)) continue;
-        found.push({ uploadId: UploadId, key: Key, begun: Initiated });
-      }
-      if (page.IsTruncated !== true || page.NextKeyMarker === undefined) break;
-      after = { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker ?? "" };
+  for (const key of zeros.startsWith(location.key) ? [location.key] : [location.key, zeros]) {
+    for await (const upload of listUploadsBelow(access, { bucket, key }, signal)) {
+      if (upload.key === location.key || upload.key.startsWith(zeros)) found.push(upload);
     }
   }
   return found;

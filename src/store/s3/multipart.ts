@@ -123,6 +123,40 @@ export async function* listParts(
   }
 }
 
+/** An upload that was begun and neither completed nor removed. */
+export interface OpenUpload {
+  readonly uploadId: string;
+  readonly key: string;
+  /** When it was begun, as the server tells it. */
+  readonly begun: Date | undefined;
+}
+
+/** The open uploads whose keys begin with that of `location`, all pages. */
+export async function* listUploadsBelow(
+  access: S3Access,
+  location: S3Location,
+  signal: AbortSignal,
+): AsyncGenerator<OpenUpload> {
+  const { sdk } = access;
+  for (let after: { KeyMarker: string; UploadIdMarker: string } | undefined; ; ) {
+    const ask = { Bucket: location.bucket, Prefix: location.key, ...after };
+    const page = await access.call(
+      location,
+      "listing open uploads",
+      QUICK_MS,
+      (client, options) => client.send(new sdk.ListMultipartUploadsCommand(ask), options),
+      signal,
+    );
+    for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
+      if (Key !== undefined && UploadId !== undefined) {
+        yield { uploadId: UploadId, key: Key, begun: Initiated };
+      }
+    }
+    if (page.IsTruncated !== true || page.NextKeyMarker === undefined) return;
+    after = { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker ?? "" };
+  }
+}
+
 /** Attempts of removing an upload whose last parts may still be on their way. */
 const ABORT_ROUNDS = 8;
 

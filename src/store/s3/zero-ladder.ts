@@ -7,7 +7,7 @@ import { MiB } from "../../bytes/units.ts";
 import { Fault, type FaultCode } from "../../fault/fault.ts";
 import { headObject, QUICK_MS, type S3Access, SLOW_MS } from "./client.ts";
 import type { S3Location } from "./config.ts";
-import { abortUpload, copyPart, createUpload, removeObject } from "./multipart.ts";
+import { abortUpload, copyPart, createUpload, listUploadsBelow, removeObject } from "./multipart.ts";
 
 /** Bytes. The first is above the 5 MiB below which Amazon copies no ranges; the last is the longest part. */
 export const RUNGS: readonly number[] = [8, 16, 64, 256, 1024, 5120].map((size) => size * MiB);
@@ -69,6 +69,7 @@ export class ZeroLadder {
   /** Removes all rungs; returns the names of those that the store would not give up. */
   async remove(signal: AbortSignal): Promise<readonly string[]> {
     const left: string[] = [];
+    if (this.#inherited) await this.#abortInherited(signal);
     for (const index of this.#inherited ? RUNGS.keys() : this.#touched) {
       const rung = this.#place(index);
       await this.#made.get(index)?.catch(() => {});
@@ -82,6 +83,21 @@ export class ZeroLadder {
     }
     this.#made.clear();
     return left;
+  }
+
+  /** A process that died while it joined a rung has left an open upload, whose id nobody knows. */
+  async #abortInherited(signal: AbortSignal): Promise<void> {
+    const { bucket } = this.#object;
+    try {
+      const below = { bucket, key: this.#prefix };
+      for await (const { key, uploadId } of listUploadsBelow(this.#access, below, signal)) {
+        await abortUpload(this.#access, { bucket, key }, uploadId, signal);
+      }
+    } catch (error) {
+      // Who may write need not be allowed to list.
+      const fault = Fault.from(error, this.#access.nameOf(this.#object));
+      if (!REFUSALS.has(fault.code)) throw fault;
+    }
   }
 
   #place(index: number): S3Location {
