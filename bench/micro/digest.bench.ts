@@ -1,10 +1,10 @@
 /** How fast the digests are on one core, over data larger than its caches. Run: node bench/micro/digest.bench.ts */
 import { createHash } from "node:crypto";
-import { createCRC64, createMD5, createXXHash128 } from "hash-wasm";
 import { KiB, MiB } from "../../src/bytes/units.ts";
 import { isZero } from "../../src/bytes/zero.ts";
 import { Crc64, crc64Combine } from "../../src/digest/crc64.ts";
 import { GUEST_BLOCK, GuestDigest } from "../../src/digest/guest-digest.ts";
+import { useKernels } from "../../src/digest/kernels.ts";
 import { Md5 } from "../../src/digest/md5-lanes.ts";
 import { createPartDigest } from "../../src/digest/part-digest.ts";
 import { type Task, throughput } from "./throughput.ts";
@@ -81,35 +81,33 @@ function partDigests(lanes: number, names: Parameters<typeof createPartDigest>[0
   };
 }
 
-const [wasmMd5, wasmCrc64, wasmXxh] = await Promise.all([createMD5(), createCRC64(), createXXHash128()]);
 const openssl = createHash("md5");
 const sha256 = createHash("sha256");
-wasmMd5.init();
-wasmCrc64.init();
-wasmXxh.init();
-
-await throughput("MD5", [
-  each("hash-wasm", data, (chunk) => wasmMd5.update(chunk)),
-  each("node:crypto", data, (chunk) => openssl.update(chunk)),
-  ...[1, 2, 3, 4, 5, 6, 7, 8].map(md5Lanes),
-  ...[1, 4, 8].map((lanes) => partDigests(lanes, ["md5"])),
+await throughput("node:crypto", [
+  each("md5", data, (chunk) => openssl.update(chunk)),
+  each("sha256", data, (chunk) => sha256.update(chunk)),
 ]);
 
-const crc = new Crc64("crc64xz");
-await throughput("CRC-64", [
-  each("hash-wasm", data, (chunk) => wasmCrc64.update(chunk)),
-  each("Crc64", data, (chunk) => crc.update(chunk)),
-  partDigests(4, ["md5", "crc64nvme"]),
-]);
-
-const guest = new GuestDigest();
-await throughput("Guest digest", [
-  each("sha256, node:crypto", data, (chunk) => sha256.update(chunk)),
-  each("xxh128, hash-wasm", data, (chunk) => wasmXxh.update(chunk)),
-  each("GuestDigest, 1 MiB at once", data, (chunk, offset) => guest.add(chunk, offset)),
-  each("GuestDigest, 64 KiB at once", data, (chunk, offset) => guest.add(chunk, offset), GUEST_BLOCK),
-  each("GuestDigest, zeros", zeros, (chunk, offset) => guest.add(chunk, offset)),
-]);
+for (const form of ["simd", "plain"] as const) {
+  await useKernels(form);
+  const crc = new Crc64("crc64xz");
+  const guest = new GuestDigest();
+  const add = (chunk: Buffer, offset: number) => guest.add(chunk, offset);
+  await throughput(`MD5, ${form}`, [
+    ...[1, 2, 3, 4, 5, 6, 7, 8].map(md5Lanes),
+    ...[1, 4, 8].map((lanes) => partDigests(lanes, ["md5"])),
+  ]);
+  await throughput(`CRC-64, ${form}`, [
+    each("Crc64", data, (chunk) => crc.update(chunk)),
+    partDigests(4, ["md5", "crc64nvme"]),
+  ]);
+  await throughput(`Guest digest, ${form}`, [
+    each("1 MiB at once", data, add),
+    each("64 KiB at once", data, add, GUEST_BLOCK),
+    each("zeros", zeros, add),
+  ]);
+}
+await useKernels("simd");
 
 await throughput(
   "Zeros",
