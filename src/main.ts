@@ -24,6 +24,8 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
 }
 
 const { stdin, stdout, stderr, env } = process;
+// Whoever read the output has left: the work goes on without an audience.
+for (const stream of [stdout, stderr]) stream.on("error", () => {});
 process.exitCode = await run(
   {
     stdin,

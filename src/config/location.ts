@@ -1,4 +1,5 @@
 /** Reads the places that users name: paths and URLs. */
+import { fileURLToPath } from "node:url";
 import { Fault } from "../fault/fault.ts";
 
 export type Location =
@@ -20,7 +21,7 @@ export function parseLocation(text: string): Location {
       if (text === "") throw new Fault("USAGE", "an empty path names no place");
       return { kind: "file", path: text };
     case "file":
-      return { kind: "file", path: decodeURIComponent(new URL(text).pathname) };
+      return { kind: "file", path: filePath(text) };
     case "http":
     case "https":
       if (!URL.canParse(text)) throw new Fault("USAGE", "the http URL cannot be read");
@@ -39,6 +40,14 @@ export function parseLocation(text: string): Location {
         "USAGE",
         `${scheme}:// is no place that diskferry knows; it knows paths, http(s), s3, oss, swift and null:`,
       );
+  }
+}
+
+function filePath(text: string): string {
+  try {
+    return fileURLToPath(text);
+  } catch {
+    throw new Fault("USAGE", `${text}: is not a file URL of this host; write file:///path, or just the path`);
   }
 }
 

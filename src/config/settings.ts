@@ -41,7 +41,7 @@ export function parseSettings(text: string, path: string): Settings {
   if (broken !== undefined) {
     throw new Fault("USAGE", `${path}:${broken.linePos?.[0].line ?? 1}: ${broken.message.split("\n")[0]}`);
   }
-  const parsed = settingsSchema.safeParse(document.toJS() ?? {});
+  const parsed = settingsSchema.safeParse(plainValues(document, path));
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const at = (issue?.path ?? []).map(String);
@@ -50,6 +50,18 @@ export function parseSettings(text: string, path: string): Settings {
     "USAGE",
     `${path}:${lineOf(document, text, at)}: ${at.join(".") || "settings"}: ${issue?.message}`,
   );
+}
+
+/** Aliases that lead nowhere fail only here, with a message that would repeat what may be a secret. */
+function plainValues(document: ReturnType<typeof parseDocument>, path: string): unknown {
+  try {
+    return document.toJS() ?? {};
+  } catch {
+    throw new Fault(
+      "USAGE",
+      `${path}: refers to an anchor that it does not define; quote values that begin with *`,
+    );
+  }
 }
 
 function lineOf(document: ReturnType<typeof parseDocument>, text: string, path: readonly string[]): number {

@@ -1,5 +1,6 @@
 /** One transfer from request to landed and, if asked, verified object. */
 import { createHash } from "node:crypto";
+import { codecHelpers } from "../codec/codec.ts";
 import { formatGuestDigest } from "../digest/guest-digest.ts";
 import { Fault } from "../fault/fault.ts";
 import type { Compression, Image, Layout } from "../format/format.ts";
@@ -10,6 +11,7 @@ import type { Producer } from "../transfer/job.ts";
 import { type Journal, memoryJournal, openJournal } from "../transfer/journal.ts";
 import type { Progress } from "../transfer/shared.ts";
 import { type TransferResult, transfer } from "../transfer/transfer.ts";
+import { fileInDirectory } from "./file-name.ts";
 import { CLOSED_GATE, type ImageRequest, type OpenedImage, openImage } from "./open-image.ts";
 import type { Places } from "./places.ts";
 
@@ -63,7 +65,8 @@ export async function transferImage(
   const { image } = opened;
   const format = request.format ?? image.format;
   const layout = layoutFor(request, image, format, opened);
-  await using destination = await places.destination(request.destination, signal);
+  const place = await fileInDirectory(request.destination, request.source.location, format);
+  await using destination = await places.destination(place, signal);
   await using journal = await journalFor(destination, ports);
   if (request.unfinished === "discard")
     await discardUnfinished(journal, destination, request.existing, signal);
@@ -103,7 +106,7 @@ function layoutFor(
     ...(roundTo === undefined ? {} : { roundTo }),
     // Equal input and options give equal bytes: identifiers inside the image depend on what is written, not on when.
     seed: createHash("sha256")
-      .update(`${source.size}\n${image.virtualSize}\n${format}`)
+      .update(JSON.stringify([source.name, source.size, image.virtualSize, format]))
       .digest()
       .subarray(0, 16),
   });
@@ -111,7 +114,7 @@ function layoutFor(
 
 function journalFor(destination: Destination, ports: EnginePorts): Promise<Journal> {
   if (destination.limits.receipts === "none") return Promise.resolve(memoryJournal());
-  return openJournal(ports.stateDirectory, destination.name);
+  return openJournal(ports.stateDirectory, destination.identity, destination.name);
 }
 
 /** All that must be the same for a transfer to be gone on with. */
@@ -120,8 +123,11 @@ function identityOf(request: TransferImageRequest, { image }: OpenedImage, layou
   const { compression, level, clusterSize, segment } = request;
   const shape =
     layout.shape === "flat" ? ["flat", Buffer.from(layout.tail).toString("hex")] : [layout.encoding];
+  // Another deflate gives other bytes, and parts of both would not fit together.
+  const codecs = layout.shape === "packed" && layout.encoding.compression !== "none" ? codecHelpers() : {};
   return JSON.stringify([
     1,
+    codecs,
     versions,
     request.source.snapshot,
     shape,

@@ -1,7 +1,5 @@
 /** A transfer between two places as users name them: an image, or a raw stream on standard input. */
 import type { Readable } from "node:stream";
-import { Fault } from "../fault/fault.ts";
-import { fileInDirectory } from "./file-name.ts";
 import {
   type EnginePorts,
   type TransferImageRequest,
@@ -19,12 +17,15 @@ export async function transferPlace(
   ports: TransferPlacePorts,
   signal: AbortSignal,
 ): Promise<Transferred> {
-  const stream = request.source.location === "-";
-  const format = request.format ?? request.source.format ?? "raw";
-  if (stream && request.destination.endsWith("/")) {
-    throw new Fault("USAGE", `${request.destination}: a stream has no name of its own; name the file`);
+  if (request.source.location !== "-") return transferImage(request, ports, signal);
+  // A pipe that stands still would never notice the signal.
+  const hangUp = (): void => {
+    ports.stdin.destroy(signal.reason instanceof Error ? signal.reason : undefined);
+  };
+  signal.addEventListener("abort", hangUp, { once: true });
+  try {
+    return await transferStdin(ports.stdin, request, ports, signal);
+  } finally {
+    signal.removeEventListener("abort", hangUp);
   }
-  const destination = await fileInDirectory(request.destination, request.source.location, format);
-  const named = { ...request, destination };
-  return stream ? transferStdin(ports.stdin, named, ports, signal) : transferImage(named, ports, signal);
 }

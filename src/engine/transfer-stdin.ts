@@ -4,6 +4,7 @@ import { Fault } from "../fault/fault.ts";
 import { Shared } from "../transfer/shared.ts";
 import type { TransferResult } from "../transfer/transfer.ts";
 import { streamProgress, transferStream } from "../transfer/transfer-stream.ts";
+import { fileInDirectory } from "./file-name.ts";
 import type { StreamTo } from "./places.ts";
 import { type EnginePorts, readBack, type TransferImageRequest, type Transferred } from "./transfer-image.ts";
 
@@ -24,7 +25,8 @@ export async function transferStdin(
       "standard input is read as raw and written as raw; to convert, name a file or an object",
     );
   }
-  await using destination = await ports.places.destination(request.destination, signal);
+  const place = await fileInDirectory(request.destination, request.source.location, "raw");
+  await using destination = await ports.places.destination(place, signal);
   const { events } = ports;
   events.onStage("transfer");
   const streamTo = ports.places.streamTo(request.destination);

@@ -8,6 +8,8 @@ export interface RetryPolicy {
   /** Bound of the first wait; doubles with each attempt. */
   readonly baseMs: number;
   readonly maxMs: number;
+  /** Which faults are worth another attempt; absent: those that the table of codes calls retryable. */
+  readonly repeats?: (fault: Fault) => boolean;
   /** 0 ≤ random() < 1; passed in so that tests can be exact. */
   readonly random: () => number;
 }
@@ -38,7 +40,8 @@ export async function withRetry<T>(
     } catch (error) {
       if (signal.aborted) throw Fault.from(signal.reason, doing);
       const fault = Fault.from(error, doing);
-      if (!fault.retryable || number >= policy.attempts) throw fault;
+      const repeated = policy.repeats?.(fault) ?? fault.retryable;
+      if (!repeated || number >= policy.attempts) throw fault;
       const bound = Math.min(policy.maxMs, policy.baseMs * 2 ** (number - 1));
       const waitMs = Math.max(Math.min(fault.retryAfterMs ?? 0, 60_000), policy.random() * bound);
       onRetry(fault, waitMs);

@@ -74,6 +74,8 @@ export interface Image extends AsyncDisposable {
   readonly sources: readonly Source[];
   /** Guest bytes that are stored together (cluster, block); ranges aligned to it decode nothing twice. */
   readonly unit: number;
+  /** Decoded bytes of a coded unit, which are best decoded once; absent: no piece is coded. */
+  readonly codedUnit?: number;
   /** `sequential`: pieces must be decoded in guest order by one lane (codec `deflate-chain`). */
   readonly order: "any" | "sequential";
 

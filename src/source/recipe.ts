@@ -1,5 +1,4 @@
 /** Opens a source in another thread, from plain data. */
-import { Fault } from "../fault/fault.ts";
 import { openFile } from "./file/file.ts";
 import { httpSource } from "./http/http.ts";
 import type { Source, SourceRecipe } from "./source.ts";
@@ -19,10 +18,6 @@ export async function openRecipe(recipe: SourceRecipe): Promise<Source> {
         ...(lastModified === undefined ? {} : { lastModified }),
         ...(ca === undefined ? {} : { ca }),
         sign: async () => ({ url, headers }),
-        // Only the main thread holds credentials: it gives out a fresh recipe with the next attempt.
-        refresh: async () => {
-          throw new Fault("CREDENTIALS_EXPIRED", `${name}: the signature for reading has expired`);
-        },
       });
     }
   }

@@ -52,6 +52,9 @@ export interface Source extends AsyncDisposable {
   /** How another thread opens this source now; asked again for each job, so that signatures stay fresh. */
   recipe(signal: AbortSignal): Promise<SourceRecipe>;
 
+  /** A credential was refused in a worker: get a new one, once for however many callers. Absent: there is none. */
+  refresh?(signal: AbortSignal): Promise<void>;
+
   /** @throws Fault SOURCE_CHANGED when the content is no longer the pinned version. */
   check(signal: AbortSignal): Promise<void>;
 }

@@ -141,8 +141,10 @@ export interface Upload {
 
 /** One place for one object: a store bound to a destination URL. */
 export interface Destination extends AsyncDisposable {
-  /** For people and for the journal's identity: URL or path without secrets. */
+  /** For people: URL or path without secrets. */
   readonly name: string;
+  /** Tells this place from every other in the world, accounts and hosts included: the journal's key. No secrets. */
+  readonly identity: string;
   readonly limits: StoreLimits;
   /** @throws Fault ALREADY_EXISTS when the object is there and `existing` is `refuse`; CREDENTIALS; NOT_FOUND. */
   begin(intent: UploadIntent, signal: AbortSignal): Promise<Upload>;

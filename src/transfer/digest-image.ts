@@ -53,7 +53,8 @@ export async function compareImages(
   }
   differing.push(...unmatched.keys());
   if (differing.length === 0) return { digest, difference: undefined };
-  return { digest, difference: await differenceIn(a, b, Math.min(...differing), signal) };
+  const first = differing.reduce((least, offset) => Math.min(least, offset));
+  return { digest, difference: await differenceIn(a, b, first, signal) };
 }
 
 /** Digests of the steps of an image that may hold data, in any order; steps not given are all zero. */
@@ -116,9 +117,9 @@ async function job(
     range,
     pieces: await image.pieces(range, signal),
     sources: await Promise.all(image.sources.map((source) => source.recipe(signal))),
-    chunk: Math.max(CHUNK, image.unit),
+    chunk: Math.max(CHUNK, image.codedUnit ?? 0),
     ...(window === undefined ? {} : { window }),
-    shape: { kind: "flat", padding: 0, tail: new Uint8Array(0), zeros: "send" },
+    shape: { kind: "flat", tail: new Uint8Array(0), zeros: "send" },
     target: { kind: "discard", name: "digest" },
     checksums: [],
     shared: shared.memory,

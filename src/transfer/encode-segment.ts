@@ -1,6 +1,7 @@
 /** Turns the guest bytes of one segment into its stored form. */
 import { alignUp } from "../bytes/units.ts";
 import { isZero } from "../bytes/zero.ts";
+import { Fault } from "../fault/fault.ts";
 import type { UnitEncoder } from "../format/format.ts";
 import type { PackedShape, SegmentJob } from "./job.ts";
 import type { SegmentOutput } from "./segment-output.ts";
@@ -15,6 +16,8 @@ export interface GuestChunk {
 interface Pass {
   readonly units: Uint32Array;
   readonly sizes: Uint32Array;
+  /** Index of a unit that is all zeros and stored nevertheless. */
+  readonly keptZero: number | undefined;
 }
 
 /** Which units of a segment are stored otherwise than usual, to reach a store's smallest part. */
@@ -45,6 +48,12 @@ export async function encodeSegment(
   if (out.length >= shape.atLeast || (out.length === 0 && shape.empty === "left out")) return usual.units;
   out.reset();
   const relaxed = await encodePass(job, shape, encoder, chunks(), out, relaxation(usual, shape));
+  if (out.length < shape.atLeast) {
+    throw new Fault(
+      "INTERNAL",
+      `part ${job.number} has ${out.length} bytes, fewer than the ${shape.atLeast} the store takes`,
+    );
+  }
   return relaxed.units;
 }
 
@@ -63,6 +72,7 @@ async function encodePass(
   const sizes = new Uint32Array(count);
   let data = 0;
   let zeros = 0;
+  let keptZero: number | undefined;
   for await (const { offset, bytes } of chunks) {
     for (let at = 0; at < bytes.length; at += unit) {
       const index = (offset + at) / unit - firstUnit;
@@ -70,8 +80,9 @@ async function encodePass(
       const zero = isZero(content);
       const kept = firstUnit + index === 0 && shape.alwaysStored === "first unit";
       if (zero && !kept && zeros >= relax.zeros) continue;
-      if (zero) zeros += 1;
-      else data += 1;
+      if (!zero) data += 1;
+      else if (kept) keptZero = index;
+      else zeros += 1;
       const before = out.length;
       units[index] = encoder.encode(
         content,
@@ -83,7 +94,7 @@ async function encodePass(
     }
   }
   out.addZeros(alignUp(out.length, shape.alignment) - out.length);
-  return { units, sizes };
+  return { units, sizes, keptZero };
 }
 
 /** The last unit of a disk may be cut short; its rest is zeros. */
@@ -95,13 +106,14 @@ function wholeUnit(bytes: Uint8Array, unit: number): Uint8Array {
 }
 
 /** Counts plain units, each of at least `unit` bytes, until the segment is large enough. */
-function relaxation({ sizes }: Pass, shape: PackedShape): Relaxation {
+function relaxation({ sizes, keptZero }: Pass, shape: PackedShape): Relaxation {
   const { unit } = shape.encoding;
   let length = sizes.reduce((sum, size) => sum + size, 0);
   let plain = 0;
   let empty = 0;
-  for (const size of sizes) {
+  for (const [index, size] of sizes.entries()) {
     if (size === 0) empty += 1;
+    else if (index === keptZero) continue;
     else if (length < shape.atLeast) {
       plain += 1;
       length += Math.max(0, unit - size);

@@ -28,8 +28,7 @@ export interface SegmentJob {
 /** Output offset = guest offset. */
 export interface FlatShape {
   readonly kind: "flat";
-  /** Follows the guest bytes of the last slot: zeros to the new virtual size, then a footer. */
-  readonly padding: number;
+  /** Follows the guest bytes of the last slot: a footer. */
   readonly tail: Uint8Array;
   /** `skip`: a segment that turns out to be all zeros is not sent, and its receipt says so. */
   readonly zeros: "skip" | "send";

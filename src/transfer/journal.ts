@@ -75,11 +75,11 @@ interface Place {
  * Opens the journal of a destination, made when absent, and locks it against other processes.
  * @throws Fault USAGE when another process is at this destination now.
  */
-export async function openJournal(directory: string, destination: string): Promise<Journal> {
+export async function openJournal(directory: string, identity: string, name: string): Promise<Journal> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const key = createHash("sha256").update(destination).digest("hex").slice(0, 32);
+  const key = createHash("sha256").update(identity).digest("hex").slice(0, 32);
   const path = join(directory, `${key}.journal`);
-  const unlock = await lock(`${path}.lock`, destination);
+  const unlock = await lock(`${path}.lock`, name);
   try {
     const { unfinished, intended, places, end } = await load(path);
     const file = await open(path, "a+", 0o600);

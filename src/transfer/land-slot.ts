@@ -1,13 +1,11 @@
-/** Lands one slot: makes its job, has it produced, and notes the receipt. Repeats what may be repeated. */
+/** Lands one slot: has its job produced, notes the receipt, and repeats what may be repeated. */
 
-import type { ChecksumName } from "../digest/checksum.ts";
 import { guestHex } from "../digest/guest-digest.ts";
-import { Fault } from "../fault/fault.ts";
-import { DEFAULT_RETRY, withRetry } from "../flow/retry.ts";
-import type { Layout } from "../format/format.ts";
 import type { Slot } from "../plan/slot.ts";
 import { zeroChecksums } from "./checksums.ts";
-import type { FlatShape, PackedShape, SegmentJob, SegmentReceipt } from "./job.ts";
+import type { SegmentReceipt } from "./job.ts";
+import { makeJob } from "./make-job.ts";
+import { persist } from "./persist.ts";
 import type { Run, Turn } from "./run.ts";
 
 export async function landSlot(run: Run, slot: Slot, signal: AbortSignal): Promise<void> {
@@ -17,20 +15,15 @@ export async function landSlot(run: Run, slot: Slot, signal: AbortSignal): Promi
   signal.addEventListener("abort", stop, { once: true });
   if (signal.aborted) stop();
   try {
-    const receipt = await withRetry(
-      request.destination.name,
-      DEFAULT_RETRY,
-      async () => {
-        try {
-          return await attempt(run, slot, turn, signal);
-        } catch (error) {
-          if (error instanceof Fault && error.code === "CREDENTIALS_EXPIRED")
-            await run.upload.refresh(signal);
-          throw error;
-        }
+    const receipt = await persist(
+      {
+        name: request.destination.name,
+        upload: run.upload,
+        sources: request.image.sources,
+        onRetry: ports.onRetry,
       },
+      () => attempt(run, slot, turn, signal),
       signal,
-      ports.onRetry,
     );
     await run.landed(slot, receipt);
   } catch (error) {
@@ -107,60 +100,4 @@ async function landZeros(run: Run, slot: Slot, guest: string, signal: AbortSigna
     ...part.checksums,
   };
   return { ...part, checksums, guest, zero: true };
-}
-
-async function makeJob(
-  run: Run,
-  slot: Slot,
-  purpose: "send" | "discard",
-  signal: AbortSignal,
-): Promise<SegmentJob> {
-  const { request, plan, upload, shared, window } = run;
-  const { image, layout, destination } = request;
-  const { number, range } = slot;
-  const { limits } = destination;
-  const target = await (async (): Promise<SegmentJob["target"]> => {
-    if (purpose === "discard") return { kind: "discard", name: destination.name };
-    if (number === plan.heldSlot) return { kind: "hold" };
-    return upload.target({ number }, signal);
-  })();
-  return {
-    number,
-    range,
-    pieces: await image.pieces(range, signal),
-    sources: await Promise.all(image.sources.map((source) => source.recipe(signal))),
-    chunk: plan.chunk,
-    ...(window === undefined ? {} : { window }),
-    shape: shapeOf(run, slot, layout),
-    target,
-    // What is claimed is compared by its MD5, whether the store needs it of us or not.
-    checksums:
-      purpose === "discard" ? [...new Set<ChecksumName>(["md5", ...limits.checksums])] : limits.checksums,
-    shared: shared.memory,
-  };
-}
-
-function shapeOf({ plan, request }: Run, slot: Slot, layout: Layout): FlatShape | PackedShape {
-  const index = plan.slots.indexOf(slot);
-  const last = index === plan.slots.length - 1;
-  if (layout.shape === "flat") {
-    const rest = last ? layout.virtualSize - request.image.virtualSize : 0;
-    const tail = last ? layout.tail : new Uint8Array(0);
-    const skippable =
-      request.destination.limits.zeros === "free" &&
-      rest + tail.length === 0 &&
-      slot.range.length >= Math.max(1, request.destination.limits.zeroPart);
-    return { kind: "flat", padding: rest, tail, zeros: skippable ? "skip" : "send" };
-  }
-  const held = slot.number === plan.heldSlot;
-  return {
-    kind: "packed",
-    encoding: layout.encoding,
-    alignment: layout.alignment,
-    // The head joins the held segment; a single segment joins head and tail and may be as small as it is.
-    atLeast: held && plan.slots.length === 1 ? 0 : held ? plan.atLeast - plan.headLength : plan.atLeast,
-    ...(layout.alwaysStored === undefined ? {} : { alwaysStored: layout.alwaysStored }),
-    empty: held ? "filled" : "left out",
-    segment: index,
-  };
 }

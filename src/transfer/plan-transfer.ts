@@ -1,6 +1,6 @@
 /** Decides everything about a transfer before its first data byte is read. */
 import { createHash } from "node:crypto";
-import { type Extent, endOf, type Range } from "../bytes/range.ts";
+import { type Extent, endOf } from "../bytes/range.ts";
 import { alignUp, MiB } from "../bytes/units.ts";
 import { GUEST_BLOCK } from "../digest/guest-digest.ts";
 import { Fault } from "../fault/fault.ts";
@@ -71,11 +71,10 @@ export async function planTransfer(request: PlanRequest, signal: AbortSignal): P
 type Cut = Omit<TransferPlan, "total" | "digest">;
 
 async function flat({ image, layout, limits, segment }: PlanRequest, signal: AbortSignal): Promise<Cut> {
-  const whole: Range = { offset: 0, length: image.virtualSize };
   const chunk = chunkOf(image, 1);
-  const slots = await planFlat(() => image.extents(whole, signal), {
-    size: image.virtualSize,
-    alignment: Math.max(GUEST_BLOCK, image.unit),
+  const slots = await planFlat(() => writtenExtents(image, layout.virtualSize, signal), {
+    size: layout.virtualSize,
+    alignment: Math.max(GUEST_BLOCK, image.codedUnit ?? 1),
     preferredPart: segment ?? limits.preferredPart,
     minPart: limits.placement === "parts" ? Math.max(limits.minPart, SMALLEST_PART) : 1,
     maxPart: limits.maxPart,
@@ -84,8 +83,8 @@ async function flat({ image, layout, limits, segment }: PlanRequest, signal: Abo
     minZeros: limits.zeros === "free" ? Math.max(limits.zeroPart, GUEST_BLOCK) : undefined,
   });
   const end = slots.at(-1);
-  const last = layout.virtualSize - image.virtualSize + (layout.shape === "flat" ? layout.tail.length : 0);
-  if (last > 0 && (end === undefined || end.kind === "zeros")) {
+  const tail = layout.shape === "flat" ? layout.tail.length : 0;
+  if (tail > 0 && (end === undefined || end.kind === "zeros")) {
     const range = { offset: end === undefined ? 0 : endOf(end.range), length: 0 };
     slots.push({ number: slots.length + 1, kind: "data", range, data: 0 });
   }
@@ -106,7 +105,7 @@ async function packed(
 ): Promise<Cut> {
   const { unit, maxStored } = layout;
   const parts = limits.placement === "parts";
-  const alignment = Math.max(GUEST_BLOCK, image.unit, unit);
+  const alignment = Math.max(GUEST_BLOCK, image.codedUnit ?? 1, unit);
   const atLeast = parts ? Math.max(limits.minPart, SMALLEST_PART) : 0;
   const large = atLeast > SMALLEST_PART ? PACKED_LARGE_SEGMENT : PACKED_SEGMENT;
   const wished = segment ?? (parts ? large : PACKED_FILE_SEGMENT);
@@ -144,6 +143,14 @@ async function packed(
   };
 }
 
+/** The image's extents, and the zeros that a larger written disk has beyond them. */
+async function* writtenExtents(image: Image, size: number, signal: AbortSignal): AsyncGenerator<Extent> {
+  yield* image.extents({ offset: 0, length: image.virtualSize }, signal);
+  if (size > image.virtualSize) {
+    yield { kind: "zero", offset: image.virtualSize, length: size - image.virtualSize };
+  }
+}
+
 /** The image's extents; what the layout stores in any case counts as data. */
 async function* storedExtents(
   image: Image,
@@ -158,10 +165,10 @@ async function* storedExtents(
 /** Whole units of source and target, and whole blocks of the guest digest. */
 function chunkOf(image: Image, unit: number): number {
   const remote = image.sources.some((source) => source.extents === undefined);
-  return Math.max(remote ? REMOTE_CHUNK : CHUNK, image.unit, unit, GUEST_BLOCK);
+  return Math.max(remote ? REMOTE_CHUNK : CHUNK, image.codedUnit ?? 1, unit, GUEST_BLOCK);
 }
 
 /** Coded bytes of one read, and one unit that a segment border cuts. */
 function scratch(image: Image): number {
-  return 2 * MiB + 2 * image.unit;
+  return image.codedUnit === undefined ? 0 : 2 * MiB + 2 * image.codedUnit;
 }

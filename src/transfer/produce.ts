@@ -33,25 +33,35 @@ const HOLE = 4 * KiB;
 
 const ZEROS = new Uint8Array(1024 * KiB);
 
+/** A chunk is read into one while the other is still being sent. */
+type Buffers = readonly [Uint8Array, Uint8Array];
+
 /** @throws Fault; see `Producer.produce`. */
 export async function produce(job: SegmentJob, lane: Lane, signal: AbortSignal): Promise<SegmentReceipt> {
-  return job.shape.kind === "flat"
-    ? await produceFlat(job, job.shape, lane, signal)
-    : await producePacked(job, job.shape, lane, signal);
+  const { shape } = job;
+  const buffers: Buffers = [lane.buffers.take(job.chunk), lane.buffers.take(job.chunk)];
+  const receipt =
+    shape.kind === "flat"
+      ? await produceFlat(job, shape, buffers, lane, signal)
+      : await producePacked(job, shape, buffers, lane, signal);
+  // Only after success: an abandoned send may still be reading from them.
+  for (const buffer of buffers) lane.buffers.give(buffer);
+  return receipt;
 }
 
 /** Output offset = guest offset: the segment streams through two buffers. */
 async function produceFlat(
   job: SegmentJob,
   shape: FlatShape,
+  buffers: Buffers,
   lane: Lane,
   signal: AbortSignal,
 ): Promise<SegmentReceipt> {
   const { target, range } = job;
   const guest = new GuestDigest();
   const reader = new GuestReader(job.pieces, lane.sources, job.window);
-  const chunks = readChunks(job, reader, guest, lane, signal);
-  const length = range.length + shape.padding + shape.tail.length;
+  const chunks = readChunks(job, reader, guest, buffers, lane, signal);
+  const length = range.length + shape.tail.length;
   const receipt = (etag: string, checksums: Checksums): SegmentReceipt => ({
     number: job.number,
     length,
@@ -76,7 +86,7 @@ async function produceFlat(
         await lane.shared.throttle(bytes.length);
         lane.shared.count("sent", await sink.writeSparse(bytes, offset, HOLE));
       }
-      await sink.write(shape.tail, endOf(range) + shape.padding);
+      await sink.write(shape.tail, endOf(range));
       return { ...receipt("", {}), offset: range.offset };
     }
     case "discard": {
@@ -93,6 +103,7 @@ async function produceFlat(
 async function producePacked(
   job: SegmentJob,
   shape: PackedShape,
+  buffers: Buffers,
   lane: Lane,
   signal: AbortSignal,
 ): Promise<SegmentReceipt> {
@@ -104,7 +115,7 @@ async function producePacked(
   async function* chunks(): AsyncGenerator<GuestChunk> {
     passes += 1;
     const reader = new GuestReader(job.pieces, lane.sources, job.window);
-    yield* readChunks(job, reader, passes === 1 ? guest : new GuestDigest(), lane, signal);
+    yield* readChunks(job, reader, passes === 1 ? guest : new GuestDigest(), buffers, lane, signal);
     window = reader.window;
   }
   const units = await encodeSegment(job, shape, lane.encoder(shape), chunks, out);
@@ -159,10 +170,10 @@ async function* readChunks(
   job: SegmentJob,
   reader: GuestReader,
   guest: GuestDigest,
+  buffers: Buffers,
   lane: Lane,
   signal: AbortSignal,
 ): AsyncGenerator<GuestChunk> {
-  const buffers = [lane.buffers.take(job.chunk), lane.buffers.take(job.chunk)] as const;
   let turn: 0 | 1 = 0;
   for (let offset = job.range.offset; offset < endOf(job.range); ) {
     lane.shared.throwIfStopped();
@@ -176,8 +187,6 @@ async function* readChunks(
     yield { offset, bytes };
     offset += length;
   }
-  // Reached only when every chunk was taken: an abandoned send may still be reading from the buffers.
-  for (const buffer of buffers) lane.buffers.give(buffer);
 }
 
 interface Start {
@@ -205,7 +214,6 @@ async function* flatBody(
   yield* zeros(start.zeros);
   if (start.first !== undefined) yield start.first;
   for await (const { bytes } of chunks) yield bytes;
-  yield* zeros(shape.padding);
   if (shape.tail.length > 0) yield shape.tail;
 }
 
@@ -224,9 +232,13 @@ function withDigest(job: SegmentJob, from: AsyncIterable<Uint8Array> | Iterable<
       shared.throwIfStopped();
       await digest.update(chunk);
       shared.count("encoded", chunk.length);
-      await shared.throttle(chunk.length);
-      yield chunk;
-      if (leaves) shared.count("sent", chunk.length);
+      const step = Math.min(shared.step, chunk.length);
+      for (let at = 0; at < chunk.length; at += step) {
+        const slice = chunk.subarray(at, at + step);
+        await shared.throttle(slice.length);
+        yield slice;
+        if (leaves) shared.count("sent", slice.length);
+      }
     }
   }
   return {

@@ -3,10 +3,10 @@
 import type { ChecksumName, Checksums } from "../digest/checksum.ts";
 import { createPartDigest } from "../digest/part-digest.ts";
 import { Fault } from "../fault/fault.ts";
-import { DEFAULT_RETRY, withRetry } from "../flow/retry.ts";
 import type { Layout, PackedLayout, StoredSegment } from "../format/format.ts";
 import type { Landed, PartReceipt, PutTargetFile, PutTargetHttp } from "../store/store.ts";
 import { wholeChecksums } from "./checksums.ts";
+import { persist } from "./persist.ts";
 import type { Run } from "./run.ts";
 import { FileSink, sendHttp } from "./send.ts";
 
@@ -119,9 +119,8 @@ async function put(
   const { name, limits } = request.destination;
   const claimed = await claim(run, number, offset, length, body);
   if (claimed !== undefined) return claimed;
-  return withRetry(
-    name,
-    DEFAULT_RETRY,
+  return persist(
+    { name, upload, sources: [], onRetry: run.ports.onRetry },
     async () => {
       const target = await upload.target({ number, length }, signal);
       const digest = createPartDigest(limits.checksums);
@@ -139,16 +138,10 @@ async function put(
         sums ??= digest.finish();
         return sums;
       };
-      const etag = await putTo(target, bytes(), offset, length, checksums, signal).catch(
-        async (error: unknown) => {
-          if (error instanceof Fault && error.code === "CREDENTIALS_EXPIRED") await upload.refresh(signal);
-          throw error;
-        },
-      );
+      const etag = await putTo(target, bytes(), offset, length, checksums, signal);
       return { number, length, etag, checksums: checksums(), offset };
     },
     signal,
-    run.ports.onRetry,
   );
 }
 

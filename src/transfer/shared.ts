@@ -21,8 +21,9 @@ export type Counter = "read" | "encoded" | "sent" | "committed";
 
 /** Long enough not to matter, short enough that a missed wake-up is no hang. */
 const CHAIN_POLL_MS = 500;
-/** Several times what the slowest segment should take. */
-const CHAIN_WAIT_MS = 120_000;
+/** Longer than all attempts of a segment before this one can take. */
+const CHAIN_WAIT_MS = 1_800_000;
+const THROTTLED_STEP = 64 * 1024;
 /** One wait of the bandwidth limit: a canceled transfer notices between waits. */
 const THROTTLE_STEP_MS = 250;
 
@@ -69,15 +70,17 @@ export class Shared {
     if (this.stopped) throw new Fault("CANCELED", "the transfer was stopped");
   }
 
-  /** Resolves when `stop` is called. The wait does not keep a thread alive. */
-  async whenStopped(): Promise<void> {
-    const wait = Atomics.waitAsync(this.#stop, 0, 0);
-    if (wait.async) await wait.value;
-  }
-
   /** Bytes per second for all threads together; 0 lifts the limit. May change at any time. */
   set bandwidth(bytesPerSecond: number) {
     Atomics.store(this.#words, WORDS.rate, BigInt(Math.round(bytesPerSecond)));
+  }
+
+  /**
+   * Bytes that may be handed on at once: under a limit small steps, so that no connection falls silent while
+   * another has its turn.
+   */
+  get step(): number {
+    return Atomics.load(this.#words, WORDS.rate) === 0n ? Number.POSITIVE_INFINITY : THROTTLED_STEP;
   }
 
   /** Waits until `bytes` more may be sent. */
@@ -103,9 +106,17 @@ export class Shared {
   /**
    * The offset chain orders segments in one output file: a segment may stand as soon as the one before it knows its
    * length. Segments are started in order, so the earliest never waits and no cycle can arise.
+   * @throws Fault INTERNAL when the segment is known to stand elsewhere.
    */
   setOffset(segment: number, offset: number): void {
-    Atomics.store(this.#chain, segment, BigInt(offset));
+    const known = Atomics.compareExchange(this.#chain, segment, -1n, BigInt(offset));
+    if (known !== -1n && known !== BigInt(offset)) {
+      throw new Fault(
+        "INTERNAL",
+        `segment ${segment} stands at ${known} in the unfinished file, but now belongs at ${offset}: ` +
+          "the codec gives other bytes than it gave before; begin anew with --restart",
+      );
+    }
     Atomics.notify(this.#chain, segment);
   }
 
@@ -124,7 +135,9 @@ export class Shared {
       const offset = this.offset(segment);
       if (offset !== undefined) return offset;
       this.throwIfStopped();
-      if (performance.now() > end) throw new Fault("TIMEOUT", "the segments before this one did not get on");
+      if (performance.now() > end) {
+        throw new Fault("TIMEOUT", `segment ${segment} waited too long for the segments before it`);
+      }
       const wait = Atomics.waitAsync(this.#chain, segment, -1n, CHAIN_POLL_MS);
       if (wait.async) await wait.value;
     }

@@ -6,9 +6,9 @@ import { formatGuestDigest, GUEST_BLOCK, GuestDigest } from "../digest/guest-dig
 import { createPartDigest } from "../digest/part-digest.ts";
 import { Fault } from "../fault/fault.ts";
 import { eachOf } from "../flow/each-of.ts";
-import { DEFAULT_RETRY, withRetry } from "../flow/retry.ts";
-import type { Destination, PartReceipt, Upload, UploadIntent } from "../store/store.ts";
+import type { Destination, PartReceipt, StoreLimits, Upload, UploadIntent } from "../store/store.ts";
 import { wholeChecksums, zeroChecksums } from "./checksums.ts";
+import { persist } from "./persist.ts";
 import { FileSink, sendHttp } from "./send.ts";
 import { type Progress, Shared } from "./shared.ts";
 import type { TransferResult } from "./transfer.ts";
@@ -60,13 +60,14 @@ export async function transferStream(
       Math.max(request.segment ?? PART, destination.limits.minPart, GUEST_BLOCK),
       destination.limits.maxPart,
     );
-    // Each lane holds one part; one more is being filled.
-    const lanes = Math.max(1, Math.min(request.concurrency, Math.floor(request.memory / first) - 1));
+    const lanes = pLimit(lanesFor(request, first));
     const guest = new GuestDigest();
     const parts: PartReceipt[] = [];
     await eachOf(
-      cutParts(stream, first, destination.limits.maxParts, guest, shared, signal),
-      pLimit(lanes),
+      cutParts(stream, first, destination.limits, guest, shared, signal, (size) => {
+        lanes.concurrency = lanesFor(request, size);
+      }),
+      lanes,
       async (part) => {
         parts.push(await landPart(upload, part, request, ports, shared, signal));
         shared.count("committed", part.bytes.length);
@@ -89,14 +90,20 @@ export async function transferStream(
   }
 }
 
+/** Each lane holds one part; one more is being filled. */
+function lanesFor({ concurrency, memory }: StreamRequest, part: number): number {
+  return Math.max(1, Math.min(concurrency, Math.floor(memory / part) - 1));
+}
+
 /** The stream in parts of whole digest blocks, the last one excepted. */
 async function* cutParts(
   stream: AsyncIterable<Uint8Array>,
   first: number,
-  maxParts: number,
+  { maxParts, maxPart }: StoreLimits,
   guest: GuestDigest,
   shared: Shared,
   signal: AbortSignal,
+  onSize: (bytes: number) => void,
 ): AsyncGenerator<StreamPart> {
   let number = 1;
   let offset = 0;
@@ -109,7 +116,9 @@ async function* cutParts(
     offset += filled;
     // A quarter of the numbers for each size: 16 MiB parts end at 8.5 times maxParts of them.
     const doublings = Math.floor((number - 1) / Math.ceil(maxParts / 4));
-    bytes = new Uint8Array(first * 2 ** doublings);
+    const size = Math.min(first * 2 ** doublings, maxPart);
+    if (size !== bytes.length) onSize(size);
+    bytes = new Uint8Array(size);
     filled = 0;
     return whole;
   };
@@ -137,8 +146,10 @@ async function landPart(
 ): Promise<PartReceipt> {
   const { number, offset, bytes } = part;
   const { name, limits } = request.destination;
+  const patience = { name, upload, sources: [], onRetry: ports.onRetry };
   if (limits.zeros === "free" && bytes.length >= Math.max(limits.zeroPart, limits.minPart) && isZero(bytes)) {
-    const receipt = await upload.zeros({ number, offset, length: bytes.length }, signal);
+    const zeros = { number, offset, length: bytes.length };
+    const receipt = await persist(patience, () => upload.zeros(zeros, signal), signal);
     return {
       ...receipt,
       checksums: { ...zeroChecksums(limits.checksums, bytes.length), ...receipt.checksums },
@@ -147,9 +158,8 @@ async function landPart(
   const digest = createPartDigest(limits.checksums);
   await digest.update(bytes);
   const checksums = digest.finish();
-  return withRetry(
-    name,
-    DEFAULT_RETRY,
+  return persist(
+    patience,
     async () => {
       const target = await upload.target({ number, length: bytes.length }, signal);
       if (target.kind === "file") {
@@ -159,16 +169,10 @@ async function landPart(
         return { number, length: bytes.length, offset, etag: "", checksums };
       }
       if (target.kind === "discard") return { number, length: bytes.length, offset, etag: "", checksums };
-      const etag = await sendHttp(target, bytes.length, paced(bytes, shared), () => checksums, signal).catch(
-        async (error: unknown) => {
-          if (error instanceof Fault && error.code === "CREDENTIALS_EXPIRED") await upload.refresh(signal);
-          throw error;
-        },
-      );
+      const etag = await sendHttp(target, bytes.length, paced(bytes, shared), () => checksums, signal);
       return { number, length: bytes.length, offset, etag, checksums };
     },
     signal,
-    ports.onRetry,
   );
 }
 

@@ -108,6 +108,7 @@ class QcowImage implements Image {
   readonly virtualSize: number;
   readonly sources: readonly Source[];
   readonly unit: number;
+  readonly codedUnit: number;
   readonly order: "any" | "sequential";
   readonly #parts: Parts;
   /** Index in `sources` of plain clusters, and of the backing image's first source. */
@@ -122,6 +123,7 @@ class QcowImage implements Image {
     this.sources = [...own, ...(parts.backing?.sources ?? [])];
     this.virtualSize = parts.virtualSize;
     this.unit = parts.header.clusterSize;
+    this.codedUnit = Math.max(this.unit, parts.backing?.codedUnit ?? 0);
     this.order = parts.backing?.order ?? "any";
   }
 

@@ -47,6 +47,7 @@ export function recordImage({ source, report, records, order, payloads }: Record
     virtualSize: report.virtualSize,
     sources: [source],
     unit: BLOCK,
+    codedUnit: BLOCK,
     order,
     extents: (range) => mergeExtents(extents(range)),
     async pieces(range, signal) {

@@ -1,6 +1,6 @@
 /** Anything behind HTTP that serves byte ranges: plain URLs and the objects of every store. */
 import { Fault } from "../../fault/fault.ts";
-import { DEFAULT_RETRY, withRetry } from "../../flow/retry.ts";
+import { DEFAULT_RETRY, type RetryPolicy, withRetry } from "../../flow/retry.ts";
 import { abandonBody, discardBody, type HttpReply, http, statusFault } from "../../net/http.ts";
 import type { Source, SourceRecipe } from "../source.ts";
 
@@ -37,22 +37,21 @@ export function httpSource(origin: HttpOrigin): Source {
       if (into.length === 0) return;
       await withRetry(
         name,
-        DEFAULT_RETRY,
+        // Only who holds the credentials can renew them.
+        origin.refresh === undefined ? WITHOUT_RENEWAL : DEFAULT_RETRY,
         async () => {
           try {
             await readRange(origin, into, position, signal);
           } catch (error) {
-            if (error instanceof Fault && error.code === "CREDENTIALS_EXPIRED") {
-              if (origin.refresh === undefined)
-                throw new Fault("CREDENTIALS", error.message, { cause: error });
-              await origin.refresh(signal);
-            }
+            if (error instanceof Fault && error.code === "CREDENTIALS_EXPIRED")
+              await origin.refresh?.(signal);
             throw error;
           }
         },
         signal,
       );
     },
+    ...(origin.refresh === undefined ? {} : { refresh: (signal: AbortSignal) => renew(origin, signal) }),
     async recipe(signal): Promise<SourceRecipe> {
       const { url, headers } = await origin.sign(signal);
       return {
@@ -73,6 +72,15 @@ export function httpSource(origin: HttpOrigin): Source {
     },
     async [Symbol.asyncDispose]() {},
   };
+}
+
+const WITHOUT_RENEWAL: RetryPolicy = {
+  ...DEFAULT_RETRY,
+  repeats: (fault) => fault.retryable && fault.code !== "CREDENTIALS_EXPIRED",
+};
+
+async function renew(origin: HttpOrigin, signal: AbortSignal): Promise<void> {
+  await origin.refresh?.(signal);
 }
 
 async function readRange(
@@ -104,7 +112,7 @@ async function readRange(
     if (reply.status === 200) {
       throw new Fault("STORE_PROTOCOL", `${name}: the server does not serve byte ranges`);
     }
-    throw statusFault(reply.status, reply.headers, name);
+    throw refused(reply, name);
   }
   const fault = judge(reply, origin, position);
   if (fault !== undefined) {
@@ -112,6 +120,15 @@ async function readRange(
     throw fault;
   }
   await fill(reply, into, position, name);
+}
+
+/** Says that it was reading that failed: source and destination may both be stores. */
+function refused({ status, headers }: HttpReply, name: string): Fault {
+  const { code, message, details, retryAfterMs } = statusFault(status, headers, name);
+  return new Fault(code, message, {
+    details: { ...details, reading: true },
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
 }
 
 /** Whether a reply is of the pinned version, and of the range that was asked for. */
@@ -154,40 +171,91 @@ async function fill(reply: HttpReply, into: Uint8Array, position: number, name: 
   }
 }
 
+/** Downloads are often served from elsewhere than they are linked. */
+const MAX_REDIRECTS = 5;
+
 /**
- * Opens an http(s) URL, pinned to its ETag, or to its modification time and size where it has none.
- * @throws Fault NOT_FOUND, PERMISSION, STORE_PROTOCOL (no byte ranges), NETWORK, TIMEOUT.
+ * Opens an http(s) URL, pinned to its ETag, or to its modification time and size where it has none. Follows
+ * redirects, but never from https to http. A user and password in the URL are sent as Basic authorization.
+ * @throws Fault NOT_FOUND, PERMISSION, CREDENTIALS, STORE_PROTOCOL (no byte ranges), NETWORK, TIMEOUT.
  */
-export async function openHttp(url: string, signal: AbortSignal): Promise<Source> {
-  const name = withoutSecrets(url);
-  const reply = await withRetry(
+export async function openHttp(address: string, signal: AbortSignal): Promise<Source> {
+  const name = withoutSecrets(address);
+  let { url, headers } = withBasicAuthorization(address);
+  for (let redirects = 0; ; redirects += 1) {
+    const reply = await lookAt(url, headers, name, signal);
+    const location = reply.headers["location"];
+    if (reply.status < 300 || reply.status > 399 || location === undefined) {
+      return pinned(reply, url, headers, name);
+    }
+    const next = new URL(location, url);
+    if (redirects === MAX_REDIRECTS) throw new Fault("STORE_PROTOCOL", `${name}: redirects without end`);
+    if (new URL(url).protocol === "https:" && next.protocol !== "https:") {
+      throw new Fault(
+        "STORE_REFUSED",
+        `${name}: redirects from https to ${next.protocol}//${next.host}; name that URL if it is meant`,
+      );
+    }
+    // What was for the first host is not for another.
+    if (next.origin !== new URL(url).origin) headers = {};
+    url = next.href;
+  }
+}
+
+async function lookAt(
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  name: string,
+  signal: AbortSignal,
+): Promise<HttpReply> {
+  return withRetry(
     name,
     DEFAULT_RETRY,
     async () => {
-      const answer = await http({ method: "GET", url, name, headers: { range: "bytes=0-0" } }, signal);
-      await discardBody(answer);
-      if (answer.status >= 400 && answer.status !== 416)
-        throw statusFault(answer.status, answer.headers, name);
-      return answer;
+      const ask = { method: "GET", url, name, headers: { ...headers, range: "bytes=0-0" } } as const;
+      const reply = await http(ask, signal);
+      await discardBody(reply);
+      if (reply.status === 401) {
+        throw new Fault(
+          "CREDENTIALS",
+          `${name}: the server wants a user and password, and not these; write them into the URL`,
+        );
+      }
+      if (reply.status >= 400 && reply.status !== 416) throw statusFault(reply.status, reply.headers, name);
+      return reply;
     },
     signal,
   );
-  const headers = reply.headers;
-  const total =
-    /\/(\d+)$/.exec(headers["content-range"] ?? "")?.[1] ?? (reply.status === 416 ? "0" : undefined);
+}
+
+function pinned(
+  { status, headers: given }: HttpReply,
+  url: string,
+  headers: Record<string, string>,
+  name: string,
+): Source {
+  const total = /\/(\d+)$/.exec(given["content-range"] ?? "")?.[1] ?? (status === 416 ? "0" : undefined);
   if (total === undefined)
     throw new Fault("STORE_PROTOCOL", `${name}: the server does not serve byte ranges`);
-  const etag = headers["etag"]?.startsWith("W/") === false ? headers["etag"] : undefined;
-  const lastModified = etag === undefined ? headers["last-modified"] : undefined;
-  const version = `http-${etag ?? lastModified ?? "unpinned"}-${total}`;
+  const etag = given["etag"]?.startsWith("W/") === false ? given["etag"] : undefined;
+  const lastModified = etag === undefined ? given["last-modified"] : undefined;
   return httpSource({
     name,
     size: Number(total),
-    version,
+    version: `http-${etag ?? lastModified ?? "unpinned"}-${total}`,
     ...(etag === undefined ? {} : { etag }),
     ...(lastModified === undefined ? {} : { lastModified }),
-    sign: async () => ({ url, headers: {} }),
+    sign: async () => ({ url, headers }),
   });
+}
+
+function withBasicAuthorization(address: string): { url: string; headers: Record<string, string> } {
+  const url = new URL(address);
+  if (url.username === "") return { url: url.href, headers: {} };
+  const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  url.username = "";
+  url.password = "";
+  return { url: url.href, headers: { authorization: `Basic ${Buffer.from(pair).toString("base64")}` } };
 }
 
 /** The URL without user, password, query and fragment: these may hold signatures. */

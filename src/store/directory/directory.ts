@@ -1,7 +1,17 @@
 /** A directory on this host: a sparse file, written beside its final name and renamed when it is complete. */
-import { type FileHandle, link, open, readFile, rename, rm, stat, truncate } from "node:fs/promises";
+import {
+  type FileHandle,
+  link,
+  open,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+  truncate,
+} from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { GiB, KiB, MiB } from "../../bytes/units.ts";
+import { GiB, MiB } from "../../bytes/units.ts";
 import { Fault } from "../../fault/fault.ts";
 import { openFile } from "../../source/file/file.ts";
 import type { Destination, Landed, Upload, UploadIntent, UploadToken } from "../store.ts";
@@ -10,11 +20,14 @@ import type { Destination, Landed, Upload, UploadIntent, UploadToken } from "../
 const SUFFIX = ".diskferry-part";
 
 export async function openDirectory(path: string): Promise<Destination> {
-  const final = resolve(path);
+  // Two names of one directory are one place.
+  const parent = await realpath(dirname(resolve(path))).catch(() => dirname(resolve(path)));
+  const final = join(parent, basename(resolve(path)));
   const partial = join(dirname(final), `.${basename(final)}${SUFFIX}`);
   const boot = await bootId();
   return {
     name: path,
+    identity: final,
     limits: {
       minPart: 1,
       maxPart: 1024 * GiB,
@@ -22,7 +35,8 @@ export async function openDirectory(path: string): Promise<Destination> {
       preferredPart: 64 * MiB,
       placement: "offsets",
       zeros: "free",
-      zeroPart: 64 * KiB,
+      // Shorter holes are found while writing; each would cost a slot of the plan.
+      zeroPart: MiB,
       receipts: "lasting",
       checksums: [],
     },
@@ -35,9 +49,10 @@ export async function openDirectory(path: string): Promise<Destination> {
       await refuseExisting(final, path, intent);
       // After a power loss the page cache is gone, and with it what the journal believes to be written.
       if (token["boot"] !== boot) throw new Fault("NOT_FOUND", `${path}: the host was restarted since`);
-      await stat(partial).catch((error: unknown) => {
+      const found = await stat(partial).catch((error: unknown) => {
         throw Fault.from(error, partial);
       });
+      if (found.ino !== token["inode"]) throw new Fault("NOT_FOUND", `${partial}: is of another transfer`);
       return fileUpload(final, partial, path, intent, token);
     },
     async landed(token) {

@@ -6,6 +6,7 @@ import type { Destination, Upload } from "../store.ts";
 export function openNull(): Destination {
   return {
     name: "null:",
+    identity: "null:",
     limits: {
       minPart: 1,
       maxPart: 1024 * GiB,

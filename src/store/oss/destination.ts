@@ -46,6 +46,7 @@ export async function openOss(
   const name = client.transport.nameOf(key);
   return {
     name,
+    identity: `${name} at ${config.endpoint ?? config.region}`,
     limits: OSS_LIMITS,
     async begin(intent, signal) {
       const refuse = intent.existing === "refuse";

@@ -39,6 +39,7 @@ export async function openS3(
 
 class S3Destination implements Destination {
   readonly name: string;
+  readonly identity: string;
   readonly limits: StoreLimits;
   readonly #access: S3Access;
   readonly #location: S3Location;
@@ -47,6 +48,7 @@ class S3Destination implements Destination {
     const { endpoint } = access.config;
     this.#access = access;
     this.#location = location;
+    this.identity = `${access.nameOf(location)} at ${endpoint ?? `amazon ${access.config.region ?? ""}`}`;
     this.limits = limits;
     this.name = `${access.nameOf(location)}${endpoint === undefined ? "" : ` at ${new URL(endpoint).origin}`}`;
   }

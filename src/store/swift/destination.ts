@@ -43,6 +43,7 @@ export async function openSwift(
 
   const destination: SwiftDestination = {
     name,
+    identity: `${name} at ${(await client.grant(signal)).storageUrl}`,
     limits: limitsOf(info),
 
     async begin(intent: UploadIntent, signal: AbortSignal): Promise<Upload> {
