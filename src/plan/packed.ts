@@ -35,7 +35,8 @@ export interface PackedPlan {
 const MAX_UNITS = 64 * 1024;
 
 /**
- * Gathers data into segments of at most `segment` bytes; a segment may span zeros.
+ * Gathers data into segments of at most `segment` bytes, the last one of at most `atLeast` more; a segment may span
+ * zeros.
  * @throws Fault LIMIT_EXCEEDED when there would be more than `maxSlots` segments.
  */
 export async function planPacked(extents: AsyncIterable<Extent>, rules: PackedRules): Promise<PackedPlan> {
@@ -79,7 +80,28 @@ export async function planPacked(extents: AsyncIterable<Extent>, rules: PackedRu
     }
   }
   close();
+  enlargeLast(slots, rules, upper);
   return { slots, upper: upper.bound() };
+}
+
+/**
+ * What stands at the end of the disk has no zeros behind it to be filled up with: it reaches back into the zeros
+ * before it, or, where data stands there, joins the segment before it.
+ */
+function enlargeLast(slots: Slot[], rules: PackedRules, upper: ReturnType<typeof upperBound>): void {
+  const last = slots.at(-1);
+  const before = slots.at(-2);
+  if (last === undefined || before === undefined || last.range.length >= rules.atLeast) return;
+  const end = endOf(last.range);
+  const offset = end - alignUp(rules.atLeast, rules.alignment);
+  const start = Math.max(endOf(before.range), offset - (offset % rules.alignment));
+  if (end - start >= rules.atLeast) {
+    slots.splice(-1, 1, { ...last, range: { offset: start, length: end - start } });
+    upper.addSegment(start, end, 0);
+    return;
+  }
+  const range = { offset: before.range.offset, length: end - before.range.offset };
+  slots.splice(-2, 2, { ...before, range, data: before.data + last.data });
 }
 
 /** Adds up the most that can come to be stored: all data, and the zeros that fill a segment up to `atLeast`. */

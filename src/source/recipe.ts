@@ -18,6 +18,7 @@ export async function openRecipe(recipe: SourceRecipe): Promise<Source> {
         ...(lastModified === undefined ? {} : { lastModified }),
         ...(ca === undefined ? {} : { ca }),
         sign: async () => ({ url, headers }),
+        renewal: "elsewhere",
       });
     }
   }

@@ -123,7 +123,8 @@ async function packed(
     firstNumber: 2,
   });
   const headLength = layout.headLength(upper, 0);
-  const most = Math.ceil(size / unit + 1) * maxStored;
+  // The last segment may be larger by what would be too little to stand alone.
+  const most = Math.ceil((size + atLeast) / unit + 1) * maxStored;
   if (parts && most > limits.maxPart) {
     throw new Fault(
       "LIMIT_EXCEEDED",

@@ -17,8 +17,10 @@ export interface HttpOrigin {
   readonly ca?: string;
   /** A URL and headers that are good now. */
   sign(signal: AbortSignal): Promise<{ url: string; headers: Record<string, string> }>;
-  /** Gets a new credential after a 401. */
+  /** Gets a new credential after a 401; absent: a refusal is for good. */
   refresh?(signal: AbortSignal): Promise<void>;
+  /** "elsewhere": another thread holds the credentials, and is told at once when they have run out. */
+  readonly renewal?: "elsewhere";
 }
 
 export function httpSource(origin: HttpOrigin): Source {
@@ -43,8 +45,9 @@ export function httpSource(origin: HttpOrigin): Source {
           try {
             await readRange(origin, into, position, signal);
           } catch (error) {
-            if (error instanceof Fault && error.code === "CREDENTIALS_EXPIRED")
-              await origin.refresh?.(signal);
+            if (!(error instanceof Fault) || error.code !== "CREDENTIALS_EXPIRED") throw error;
+            if (origin.refresh === undefined) throw unrenewable(origin, error);
+            await origin.refresh(signal);
             throw error;
           }
         },
@@ -79,6 +82,15 @@ const WITHOUT_RENEWAL: RetryPolicy = {
   repeats: (fault) => fault.retryable && fault.code !== "CREDENTIALS_EXPIRED",
 };
 
+function unrenewable({ name, renewal }: HttpOrigin, cause: Fault): Fault {
+  if (renewal === undefined) return new Fault("CREDENTIALS", cause.message, { cause });
+  const details = { ...cause.details, reading: true };
+  return new Fault("CREDENTIALS_EXPIRED", `${name}: the signature for reading has expired`, {
+    details,
+    cause,
+  });
+}
+
 async function renew(origin: HttpOrigin, signal: AbortSignal): Promise<void> {
   await origin.refresh?.(signal);
 }
@@ -112,7 +124,7 @@ async function readRange(
     if (reply.status === 200) {
       throw new Fault("STORE_PROTOCOL", `${name}: the server does not serve byte ranges`);
     }
-    throw refused(reply, name);
+    throw statusFault(reply.status, reply.headers, name);
   }
   const fault = judge(reply, origin, position);
   if (fault !== undefined) {
@@ -120,15 +132,6 @@ async function readRange(
     throw fault;
   }
   await fill(reply, into, position, name);
-}
-
-/** Says that it was reading that failed: source and destination may both be stores. */
-function refused({ status, headers }: HttpReply, name: string): Fault {
-  const { code, message, details, retryAfterMs } = statusFault(status, headers, name);
-  return new Fault(code, message, {
-    details: { ...details, reading: true },
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  });
 }
 
 /** Whether a reply is of the pinned version, and of the range that was asked for. */
