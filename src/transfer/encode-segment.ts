@@ -108,7 +108,8 @@ function wholeUnit(bytes: Uint8Array, unit: number): Uint8Array {
 /** Counts plain units, each of at least `unit` bytes, until the segment is large enough. */
 function relaxation({ sizes, keptZero }: Pass, shape: PackedShape): Relaxation {
   const { unit } = shape.encoding;
-  let length = sizes.reduce((sum, size) => sum + size, 0);
+  // What a unit took beyond its own bytes may be padding that it does not need again behind other units.
+  let length = sizes.reduce((sum, size) => sum + Math.min(size, unit), 0);
   let plain = 0;
   let empty = 0;
   for (const [index, size] of sizes.entries()) {
