@@ -1,8 +1,8 @@
 /** A raw stream of unknown length to any destination. */
 import { formatGuestDigest, GUEST_BLOCK, GuestDigest } from "../digest/guest-digest.ts";
 import { Fault } from "../fault/fault.ts";
+import type { TransferResult } from "../transfer/request.ts";
 import { Shared } from "../transfer/shared.ts";
-import type { TransferResult } from "../transfer/transfer.ts";
 import { streamProgress, transferStream } from "../transfer/transfer-stream.ts";
 import { fileInDirectory } from "./file-name.ts";
 import type { StreamTo } from "./places.ts";

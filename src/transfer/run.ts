@@ -6,8 +6,8 @@ import type { Upload } from "../store/store.ts";
 import type { SegmentReceipt } from "./job.ts";
 import type { JournaledSegment } from "./journal.ts";
 import type { TransferPlan } from "./plan-transfer.ts";
+import type { TransferPorts, TransferRequest, TransferResult } from "./request.ts";
 import { type Progress, Shared } from "./shared.ts";
-import type { TransferPorts, TransferRequest, TransferResult } from "./transfer.ts";
 
 /** After these the landed parts stay, and the same request goes on from them. */
 export const RESUMABLE: ReadonlySet<FaultCode> = new Set<FaultCode>([

@@ -9,9 +9,9 @@ import { eachOf } from "../flow/each-of.ts";
 import type { Destination, PartReceipt, StoreLimits, Upload, UploadIntent } from "../store/store.ts";
 import { wholeChecksums, zeroChecksums } from "./checksums.ts";
 import { persist } from "./persist.ts";
+import type { TransferResult } from "./request.ts";
 import { FileSink, sendHttp } from "./send.ts";
 import { type Progress, Shared } from "./shared.ts";
-import type { TransferResult } from "./transfer.ts";
 
 export interface StreamRequest {
   readonly destination: Destination;

@@ -5,57 +5,15 @@
  *     source → image → extents → plan → segment jobs ══▶ produce ══▶ receipts → seal
  */
 import pLimit from "p-limit";
-import type { Checksums } from "../digest/checksum.ts";
 import { combineGuest, formatGuestDigest, guestFromHex } from "../digest/guest-digest.ts";
 import { Fault } from "../fault/fault.ts";
 import { eachOf } from "../flow/each-of.ts";
-import type { Image, Layout } from "../format/format.ts";
 import type { Slot } from "../plan/slot.ts";
-import type { Destination, Landed, UploadIntent } from "../store/store.ts";
-import type { Producer } from "./job.ts";
-import type { Journal } from "./journal.ts";
 import { landSlot } from "./land-slot.ts";
 import { planTransfer } from "./plan-transfer.ts";
+import type { TransferPorts, TransferRequest, TransferResult } from "./request.ts";
 import { landedEarlier, openRun, RESUMABLE } from "./run.ts";
 import { seal } from "./seal.ts";
-import type { Progress } from "./shared.ts";
-
-export interface TransferRequest {
-  readonly image: Image;
-  readonly layout: Layout;
-  readonly destination: Destination;
-  readonly existing: UploadIntent["existing"];
-  /** Jobs at once, at most. */
-  readonly concurrency: number;
-  /** Bytes of memory that all lanes together may take; at least one lane runs. */
-  readonly memory: number;
-  /** Guest bytes of a segment; absent: as the store likes. */
-  readonly segment?: number;
-  /** Bytes per second, all lanes together; 0: no limit. */
-  readonly bandwidth: number;
-  /** Names what is transferred to what, so that a journal is gone on with only by the same request. */
-  readonly identity: string;
-}
-
-export interface TransferPorts {
-  readonly producer: Producer;
-  readonly journal: Journal;
-  /** Told of the counters once the plan stands: they may be sampled at any time. */
-  readonly onProgress: (sample: () => Progress) => void;
-  readonly onResume: (landed: number, slots: number) => void;
-  readonly onRetry: (fault: Fault, waitMs: number) => void;
-}
-
-export interface TransferResult {
-  readonly object: Landed;
-  /** Guest bytes of the written image. */
-  readonly virtualSize: number;
-  readonly guestDigest: string;
-  /** Checksums of the whole object that were computed on the way. */
-  readonly checksums: Checksums;
-  /** Bytes handed to sockets and files in this run. */
-  readonly sent: number;
-}
 
 /**
  * Lands an image. On return the object is complete and confirmed by its store.
