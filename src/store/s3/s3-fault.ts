@@ -78,8 +78,18 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   AuthorizationHeaderMalformed: { code: "USAGE", advice: "the region is wrong; set AWS_REGION" },
 };
 
+/** What the SDK says, without a name of its own, when neither settings nor profile tell it where to send. */
+const NO_REGION = "Region is missing";
+
 /** Turns what the SDK throws into a fault. A fault stays itself. */
 export function s3Fault(error: unknown, asked: Asked): Fault {
+  if (error instanceof Error && error.message === NO_REGION) {
+    return new Fault(
+      "CREDENTIALS",
+      `${asked.doing}: no region is known; set AWS_REGION or stores.s3.region`,
+      { cause: error },
+    );
+  }
   const refusal = refusalOf(error);
   return refusal === undefined ? Fault.from(error, asked.doing) : refusalFault(refusal, asked);
 }
