@@ -6,28 +6,12 @@ import { createHash } from "node:crypto";
 import { type FileHandle, mkdir, open, readFile, readlink, rename, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
-import type { Checksums } from "../digest/checksum.ts";
 import { Fault } from "../fault/fault.ts";
 import type { UploadToken } from "../store/store.ts";
 import type { SegmentReceipt } from "./job.ts";
+import { type JournaledSegment, type JournalLine, parseLine, type SealedObject } from "./journal-line.ts";
 
-/** What the journal keeps of a segment. */
-export interface JournaledSegment {
-  readonly number: number;
-  readonly length: number;
-  readonly etag: string;
-  readonly checksums: Checksums;
-  /** Contribution to the guest digest, in hex. */
-  readonly guest: string;
-  readonly zero?: true;
-  readonly offset?: number;
-}
-
-/** What is known of the whole object just before it is published. */
-export interface SealedObject {
-  readonly guestDigest: string;
-  readonly checksums: Checksums;
-}
+export type { JournaledSegment } from "./journal-line.ts";
 
 /** An earlier run that can be gone on with. */
 export interface Unfinished {
@@ -58,12 +42,6 @@ export interface Journal extends AsyncDisposable {
   /** The transfer is over: nothing to resume. */
   remove(): Promise<void>;
 }
-
-type Line =
-  | { readonly event: "begin"; readonly version: 1; readonly identity: string; readonly token: UploadToken }
-  | { readonly event: "intent"; readonly at: number }
-  | { readonly event: "segment"; readonly receipt: JournaledSegment; readonly units?: string }
-  | { readonly event: "sealed"; readonly object: SealedObject };
 
 /** Where a line with a unit table stands in the file. */
 interface Place {
@@ -108,7 +86,7 @@ function fileJournal(
 ): Journal {
   let end = start;
   let tail: Promise<unknown> = Promise.resolve();
-  const write = (line: Line, number: number | undefined): Promise<void> => {
+  const write = (line: JournalLine, number: number | undefined): Promise<void> => {
     const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
     const offset = end;
     end += bytes.length;
@@ -232,12 +210,9 @@ async function load(path: string): Promise<Past & { places: Map<number, Place>; 
   for (;;) {
     const stop = text.indexOf(0x0a, offset);
     if (stop === -1) break;
-    let line: Line;
-    try {
-      line = JSON.parse(text.toString("utf8", offset, stop)) as Line;
-    } catch {
-      break;
-    }
+    const line = parseLine(text.toString("utf8", offset, stop));
+    // Nothing behind a line that cannot be believed counts.
+    if (line === undefined) break;
     if (line.event === "begin") {
       begun = { identity: line.identity, token: line.token };
       intended = undefined;
