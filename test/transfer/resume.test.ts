@@ -82,7 +82,7 @@ describe("a transfer that is interrupted, and asked for again", () => {
     async (_name, from, wish) => {
       const options = { segment: MiB, concurrency: 2, ...wish };
       const whole = await world.transfer(from, "whole", options);
-      const expected = readFileSync(path("whole"));
+      const expected = startOf("whole");
       rmSync(path("whole"));
 
       const first = watched(3);
@@ -103,8 +103,8 @@ describe("a transfer that is interrupted, and asked for again", () => {
         ...second,
         events: { onResume: (landed, parts) => resumed.push([landed, parts]) },
       });
-      expect(readFileSync(path("out")).equals(expected)).toBe(true);
-      expect(result.guestDigest).toBe(whole.guestDigest);
+      expect(startOf("out").equals(expected)).toBe(true);
+      expect([result.guestDigest, result.object.size]).toEqual([whole.guestDigest, whole.object.size]);
       const [landed = 0, parts = 0] = resumed[0] ?? [];
       expect([resumed.length, landed >= 1, landed < parts]).toEqual([1, true, true]);
       expect(result.sent).toBeLessThan(whole.sent);
