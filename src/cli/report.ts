@@ -55,6 +55,7 @@ function jsonReporter({ stdout }: CliContext): Reporter {
     note: (event) => write(event),
     done(event) {
       tick();
+      clearInterval(timer);
       write({ event: "done", ...event });
     },
     stop: () => clearInterval(timer),
