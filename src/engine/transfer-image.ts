@@ -78,10 +78,17 @@ export async function transferImage(
     { producer, journal, ...reporting(events) },
     signal,
   );
-  if (request.verify === "digest") return { ...result, verified: false };
-  events.onStage("verify");
-  await readBack(destination, format, result.guestDigest, ports, signal);
-  return { ...result, verified: true };
+  const verified = request.verify === "read back";
+  if (verified) {
+    events.onStage("verify");
+    // Interrupted now, the journal stays, and the same command verifies what has landed.
+    await readBack(destination, format, result.guestDigest, ports, signal).catch(async (error: unknown) => {
+      if (error instanceof Fault && error.code === "VERIFY_FAILED") await journal.remove();
+      throw error;
+    });
+  }
+  await journal.remove();
+  return { ...result, verified };
 }
 
 function reporting(events: TransferEvents) {

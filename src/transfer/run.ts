@@ -70,7 +70,6 @@ export async function landedEarlier(
   if (unfinished?.sealed === undefined || unfinished.identity !== identityOf(request, plan)) return undefined;
   const object = await request.destination.landed(unfinished.token, signal);
   if (object === undefined) return undefined;
-  await journal.remove();
   return { object, virtualSize: request.layout.virtualSize, ...unfinished.sealed, sent: 0 };
 }
 

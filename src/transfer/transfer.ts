@@ -16,7 +16,8 @@ import { landedEarlier, openRun, RESUMABLE } from "./run.ts";
 import { seal } from "./seal.ts";
 
 /**
- * Lands an image. On return the object is complete and confirmed by its store.
+ * Lands an image. On return the object is complete and confirmed by its store, and the journal stands until the caller
+ * removes it: the same call then finds the object landed.
  * @throws Fault. After an interruption or an outage the journal stays, and the same call goes on; after any other
  * fault nothing of the transfer is left in the destination.
  */
@@ -36,7 +37,6 @@ export async function transfer(
     await Promise.all(image.sources.map((source) => source.check(signal)));
     const guestDigest = formatGuestDigest(guestSum(run.receipts.values()));
     const sealed = await seal(run, layout, guestDigest, signal);
-    await ports.journal.remove();
     return {
       object: sealed.landed,
       virtualSize: layout.virtualSize,

@@ -11,8 +11,9 @@ import { checkKey, type OssConfig, type OssLocation } from "./config.ts";
 import { ossCodeOf } from "./error.ts";
 import { ossSource } from "./source.ts";
 import { OssTransport } from "./transport.ts";
-import { alreadyExists, OssUpload, UPLOAD_META } from "./upload.ts";
+import { alreadyExists, OssUpload, UPLOAD_META, zeroStem } from "./upload.ts";
 import { unquote } from "./xml.ts";
+import { ZeroLadder } from "./zeros.ts";
 
 /** Source: OSS API reference, UploadPart and CompleteMultipartUpload. */
 const OSS_LIMITS: StoreLimits = {
@@ -71,6 +72,8 @@ export async function openOss(
         await upload.held(signal).next();
       } catch (error) {
         if (ossCodeOf(error) !== "NoSuchUpload") throw error;
+        // The upload is gone, by a rule of the bucket perhaps; what lies beside it is not.
+        await new ZeroLadder(client, zeroStem(key, id), "resumed").remove(signal);
         const published = (await client.head(key, signal))?.headers[UPLOAD_META] === id;
         const why = published ? "was completed" : "is gone: begin again";
         throw new Fault("NOT_FOUND", `${name}: the upload ${why}`, { details: { published }, cause: error });

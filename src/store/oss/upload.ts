@@ -287,7 +287,7 @@ export function alreadyExists(name: string): Fault {
 }
 
 /** Beside the target, so that policies for a prefix cover both; cut to the longest key that OSS takes. */
-function zeroStem(key: string, id: string): string {
+export function zeroStem(key: string, id: string): string {
   const suffix = `.zeros-${id}-`;
   const points = [...key];
   while (Buffer.byteLength(points.join("")) + suffix.length + 1 > 1023) points.pop();

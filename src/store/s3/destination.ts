@@ -67,7 +67,14 @@ class S3Destination implements Destination {
     if (data === undefined || data.bucket !== this.#location.bucket || data.key !== this.#location.key) {
       throw new Fault("NOT_FOUND", `${name}: the journal tells of an upload elsewhere; start again`);
     }
-    await listParts(this.#access, this.#location, data.uploadId, signal).next();
+    try {
+      await listParts(this.#access, this.#location, data.uploadId, signal).next();
+    } catch (error) {
+      // The upload is gone, by a rule of the bucket perhaps; what lies beside it is not.
+      const gone = error instanceof Fault && error.code === "NOT_FOUND";
+      if (gone) await new ZeroLadder(this.#access, this.#location, data.mark, "resumed").remove(signal);
+      throw error;
+    }
     return new S3Upload(
       this.#access,
       this.#location,

@@ -171,7 +171,10 @@ export class ZeroLadder {
         signal,
       );
     } catch (error) {
-      await abortUpload(this.#access, place, id, AbortSignal.timeout(QUICK_MS)).catch(() => {});
+      // A copy that was cut off may still land, behind an abort; then whoever goes on removes the upload.
+      if (!signal.aborted) {
+        await abortUpload(this.#access, place, id, AbortSignal.timeout(QUICK_MS)).catch(() => {});
+      }
       throw error;
     }
   }

@@ -8,6 +8,7 @@ import type { SwiftConfig } from "./config.ts";
 import type { SwiftInfo } from "./info.ts";
 import { checkLocation, type SwiftLocation, swiftName } from "./location.ts";
 import { isUploadId, NAME_OVERHEAD, newUploadId, UPLOAD_META, type UploadPlace } from "./place.ts";
+import { forgetPredecessor } from "./publish.ts";
 import { openSwiftObject } from "./source.ts";
 import { SwiftUpload } from "./upload.ts";
 import { SLOW_ENTRY } from "./zeros.ts";
@@ -50,16 +51,14 @@ export async function openSwift(
       const { container, object } = location;
       const policy = await ensureContainer(client, container, undefined, signal);
       await ensureContainer(client, segments, policy, signal);
-      if (intent.existing === "refuse") {
-        const there = await client.head(container, object, `${name}: looking for it`, signal);
-        if (there !== undefined) {
-          throw new Fault(
-            "ALREADY_EXISTS",
-            `${name}: is there already: ask to replace it, or choose another name`,
-          );
-        }
+      const there = await client.head(container, object, `${name}: looking for it`, signal);
+      if (there !== undefined && intent.existing === "refuse") {
+        throw new Fault(
+          "ALREADY_EXISTS",
+          `${name}: is there already: ask to replace it, or choose another name`,
+        );
       }
-      return new SwiftUpload(place(newUploadId(randomUUID())), intent.existing);
+      return new SwiftUpload(place(newUploadId(randomUUID())), intent.existing, there?.[UPLOAD_META]);
     },
 
     async resume(token: UploadToken, intent: UploadIntent, signal: AbortSignal): Promise<Upload> {
@@ -91,6 +90,9 @@ export async function openSwift(
       const { container, object } = location;
       const found = await client.head(container, object, `${name}: looking for the object`, signal);
       if (found === undefined || found[UPLOAD_META] !== token["id"]) return undefined;
+      // The process died somewhere behind the publishing: before it removed what it had replaced, perhaps.
+      const { id, replaces } = token;
+      if (typeof replaces === "string") await forgetPredecessor(place(String(id)), replaces, signal);
       return { name, size: Number(found["content-length"] ?? 0), confirmed: {} };
     },
 

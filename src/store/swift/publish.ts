@@ -48,7 +48,7 @@ export async function publish(
     await putObject(place, plan, existing, signal);
   }
   const landed = await verify(place, plan, signal);
-  await forgetPredecessor(place, before, signal);
+  await forgetPredecessor(place, before?.[UPLOAD_META], signal);
   return landed;
 }
 
@@ -325,12 +325,11 @@ async function verify(place: UploadPlace, plan: ManifestPlan, signal: AbortSigna
  * Removes the segments of the object that was replaced: only those of an upload of ours to this same name, which the
  * new manifest, whose segments have a prefix of their own, cannot name.
  */
-async function forgetPredecessor(
+export async function forgetPredecessor(
   place: UploadPlace,
-  before: Headers | undefined,
+  id: string | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  const id = before?.[UPLOAD_META];
   if (!isUploadId(id) || id === place.id) return;
   const { object } = place.location;
   const what = `${placeName(place)}: removing the segments of the object it replaced`;

@@ -20,11 +20,19 @@ export class SwiftUpload implements Upload {
   readonly #existing: UploadIntent["existing"];
   #besides = 0;
 
-  constructor(place: UploadPlace, existing: UploadIntent["existing"]) {
+  /** `replaces`: the upload that made the object which was in place when this one began. */
+  constructor(place: UploadPlace, existing: UploadIntent["existing"], replaces?: string) {
     this.#place = place;
     this.#existing = existing;
     const { location, segments, id } = place;
-    this.token = { store: "swift", container: location.container, object: location.object, segments, id };
+    this.token = {
+      store: "swift",
+      container: location.container,
+      object: location.object,
+      segments,
+      id,
+      ...(replaces === undefined ? {} : { replaces }),
+    };
   }
 
   async target(part: PartSlot, signal: AbortSignal): Promise<PutTarget> {
