@@ -14,7 +14,7 @@ const ROWS: readonly (readonly string[])[] = [
   ["plan", "store"],
   ["transfer"],
   ["worker", "engine"],
-  ["config"],
+  ["config", "telemetry"],
   ["cli"],
   ["compose.ts"],
   ["main.ts"],

@@ -5,16 +5,17 @@ import type { Command } from "commander";
 import { formatSize } from "../bytes/units.ts";
 import type { DemoResult, DemoStep } from "../engine/demo.ts";
 import type { CliContext } from "./context.ts";
+import { addLogOptions, type LogOptions, loggedEvents, withLog } from "./log.ts";
 import { createReporter, type Reporter } from "./report.ts";
 import { eventsTo } from "./transfer.ts";
 
-interface DemoOptions {
+interface DemoOptions extends LogOptions {
   readonly keep?: string;
   readonly json?: true;
 }
 
 export function addDemo(program: Command, context: CliContext): void {
-  program
+  const command = program
     .command("demo")
     .summary("make a small disk, convert and land it, verify it, clean up")
     .description(
@@ -22,30 +23,37 @@ export function addDemo(program: Command, context: CliContext): void {
         "compressed qcow2 and back, compares every byte, and removes all of it. Needs no other program and no network.",
     )
     .option("--keep <directory>", "write the images into this directory, and leave them there")
-    .option("--json", "JSON lines instead of a progress bar")
-    .action((options: DemoOptions) => showDemo(options, context));
+    .option("--json", "JSON lines instead of a progress bar");
+  addLogOptions(command).action((options: DemoOptions) => showDemo(options, context));
 }
 
 async function showDemo(options: DemoOptions, context: CliContext): Promise<void> {
   const reporter = createReporter(context, options.json ?? false);
+  const request = { command: "demo", options };
   try {
-    await using engine = await context.engine({});
-    const { runDemo } = await import("../engine/demo.ts");
-    const result = await runDemo(
-      {
-        installation: fileURLToPath(new URL("../..", import.meta.url)).replace(/[/\\]$/, ""),
-        ...(options.keep === undefined ? {} : { keep: options.keep }),
-      },
-      {
-        places: engine.places,
-        producer: engine.producer,
-        // The demonstration speaks of its steps, not of the stages of each transfer.
-        events: { ...eventsTo(reporter), onStage: () => {} },
-        onStep: (step) => showStep(reporter, step),
-      },
-      context.signal,
-    );
-    reporter.done({ ...result }, lines(result));
+    await withLog(context, options, request, async (log) => {
+      await using engine = await context.engine({});
+      const { runDemo } = await import("../engine/demo.ts");
+      const result = await runDemo(
+        {
+          installation: fileURLToPath(new URL("../..", import.meta.url)).replace(/[/\\]$/, ""),
+          ...(options.keep === undefined ? {} : { keep: options.keep }),
+        },
+        {
+          places: engine.places,
+          producer: engine.producer,
+          // The demonstration speaks of its steps, not of the stages of each transfer.
+          events: loggedEvents({ ...eventsTo(reporter), onStage: () => {} }, log),
+          onStep(step) {
+            log.note("info", "step", { ...step });
+            showStep(reporter, step);
+          },
+        },
+        context.signal,
+      );
+      reporter.done({ ...result }, lines(result));
+      return { ...result };
+    });
   } finally {
     reporter.stop();
   }

@@ -4,6 +4,7 @@ import { formatSize, MiB } from "../bytes/units.ts";
 import type { TransferEvents, Transferred } from "../engine/transfer-image.ts";
 import type { Compression } from "../format/format.ts";
 import type { CliContext } from "./context.ts";
+import { addLogOptions, type LogOptions, loggedEvents, withLog } from "./log.ts";
 import {
   addImageOptions,
   compressionOption,
@@ -14,7 +15,7 @@ import {
 } from "./options.ts";
 import { createReporter, formatTime, type Reporter } from "./report.ts";
 
-interface TransferOptions extends ImageOptions {
+interface TransferOptions extends ImageOptions, LogOptions {
   readonly format?: string;
   readonly compression?: Compression;
   readonly level?: number;
@@ -65,6 +66,7 @@ export function addTransfer(program: Command, context: CliContext): void {
     .option("--json", "JSON lines instead of a progress bar")
     .option("--config <file>", "configuration file");
   addImageOptions(command);
+  addLogOptions(command);
   command.addHelpText(
     "after",
     "\nExamples:\n" +
@@ -86,30 +88,43 @@ async function runTransfer(
 ): Promise<void> {
   const reporter = createReporter(context, options.json ?? false);
   const started = performance.now();
+  const request = { command: "transfer", source, destination, options };
   try {
-    await using engine = await context.engine(options);
-    const { transferPlace } = await import("../engine/transfer-place.ts");
-    const result = await transferPlace(
-      {
-        source: imageRequest(source, options),
-        destination,
-        ...pick(options, "format", "compression", "level", "clusterSize", "roundTo", "concurrency", "memory"),
-        ...(options.segmentSize === undefined ? {} : { segment: options.segmentSize }),
-        bandwidth: options.bandwidth ?? 0,
-        existing: options.overwrite ? "replace" : "refuse",
-        unfinished: options.restart ? "discard" : "resume",
-        verify: options.verify ? "read back" : "digest",
-      },
-      {
-        places: engine.places,
-        producer: engine.producer,
-        stateDirectory: engine.stateDirectory,
-        stdin: context.stdin,
-        events: eventsTo(reporter),
-      },
-      context.signal,
-    );
-    finish(reporter, result, (performance.now() - started) / 1000);
+    await withLog(context, options, request, async (log) => {
+      await using engine = await context.engine(options);
+      const { transferPlace } = await import("../engine/transfer-place.ts");
+      const result = await transferPlace(
+        {
+          source: imageRequest(source, options),
+          destination,
+          ...pick(
+            options,
+            "format",
+            "compression",
+            "level",
+            "clusterSize",
+            "roundTo",
+            "concurrency",
+            "memory",
+          ),
+          ...(options.segmentSize === undefined ? {} : { segment: options.segmentSize }),
+          bandwidth: options.bandwidth ?? 0,
+          existing: options.overwrite ? "replace" : "refuse",
+          unfinished: options.restart ? "discard" : "resume",
+          verify: options.verify ? "read back" : "digest",
+        },
+        {
+          places: engine.places,
+          producer: engine.producer,
+          stateDirectory: engine.stateDirectory,
+          stdin: context.stdin,
+          events: loggedEvents(eventsTo(reporter), log),
+        },
+        context.signal,
+      );
+      finish(reporter, result, (performance.now() - started) / 1000);
+      return { ...result };
+    });
   } finally {
     reporter.stop();
   }

@@ -1,9 +1,10 @@
 /** diskferry verify: whether two images hold the same disk. */
 import type { Command } from "commander";
 import type { CliContext } from "./context.ts";
+import { addLogOptions, type LogOptions, withLog } from "./log.ts";
 import { createReporter } from "./report.ts";
 
-interface VerifyOptions {
+interface VerifyOptions extends LogOptions {
   readonly formatA?: string;
   readonly formatB?: string;
   readonly allowAmplification?: true;
@@ -15,7 +16,7 @@ interface VerifyOptions {
 const DIFFERENT = 1;
 
 export function addVerify(program: Command, context: CliContext): void {
-  program
+  const command = program
     .command("verify")
     .summary("compare the guest contents of two images")
     .description(
@@ -28,10 +29,12 @@ export function addVerify(program: Command, context: CliContext): void {
     .option("--format-b <format>", "format of the second")
     .option("--allow-amplification", "read images that expand far beyond what they store")
     .option("--json", "JSON lines")
-    .option("--config <file>", "configuration file")
-    .action(async (a: string, b: string, options: VerifyOptions) => {
-      const reporter = createReporter(context, options.json ?? false);
-      try {
+    .option("--config <file>", "configuration file");
+  addLogOptions(command).action(async (a: string, b: string, options: VerifyOptions) => {
+    const reporter = createReporter(context, options.json ?? false);
+    const request = { command: "verify", a, b, options };
+    try {
+      await withLog(context, options, request, async () => {
         await using engine = await context.engine(options);
         const { verify } = await import("../engine/verify.ts");
         const image = (location: string, format: string | undefined) => ({
@@ -61,8 +64,10 @@ export function addVerify(program: Command, context: CliContext): void {
           ]);
           process.exitCode = DIFFERENT;
         }
-      } finally {
-        reporter.stop();
-      }
-    });
+        return result;
+      });
+    } finally {
+      reporter.stop();
+    }
+  });
 }

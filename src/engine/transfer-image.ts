@@ -9,7 +9,7 @@ import type { Destination, UploadIntent } from "../store/store.ts";
 import { digestImage } from "../transfer/digest-image.ts";
 import type { Producer } from "../transfer/job.ts";
 import { type Journal, memoryJournal, openJournal } from "../transfer/journal.ts";
-import type { TransferResult } from "../transfer/request.ts";
+import type { LandedPart, PlanSummary, TransferResult } from "../transfer/request.ts";
 import type { Progress } from "../transfer/shared.ts";
 import { transfer } from "../transfer/transfer.ts";
 import { fileInDirectory } from "./file-name.ts";
@@ -49,6 +49,8 @@ export interface TransferEvents {
   onProgress(sample: () => Progress): void;
   onResume(landed: number, parts: number): void;
   onRetry(fault: Fault, waitMs: number): void;
+  onPlan?(plan: PlanSummary): void;
+  onLanded?(part: LandedPart): void;
 }
 
 export interface Transferred extends TransferResult {
@@ -96,6 +98,8 @@ function reporting(events: TransferEvents) {
     onProgress: (sample: () => Progress) => events.onProgress(sample),
     onResume: (landed: number, parts: number) => events.onResume(landed, parts),
     onRetry: (fault: Fault, waitMs: number) => events.onRetry(fault, waitMs),
+    onPlan: (plan: PlanSummary) => events.onPlan?.(plan),
+    onLanded: (part: LandedPart) => events.onLanded?.(part),
   };
 }
 

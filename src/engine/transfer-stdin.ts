@@ -38,6 +38,7 @@ export async function transferStdin(
           {
             onProgress: (sample) => events.onProgress(sample),
             onRetry: (fault, waitMs) => events.onRetry(fault, waitMs),
+            onLanded: (part) => events.onLanded?.(part),
           },
           signal,
         )

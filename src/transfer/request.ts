@@ -24,9 +24,28 @@ export interface TransferRequest {
   readonly identity: string;
 }
 
+/** The plan in numbers. */
+export interface PlanSummary {
+  readonly slots: number;
+  /** Guest bytes that may hold data. */
+  readonly total: number;
+  /** Jobs at once. */
+  readonly lanes: number;
+}
+
+/** A part that the destination has acknowledged; 0 bytes: nothing had to be stored. */
+export interface LandedPart {
+  readonly number: number;
+  readonly length: number;
+  /** Known to be zeros, and not sent. */
+  readonly zero: boolean;
+}
+
 export interface TransferPorts {
   readonly producer: Producer;
   readonly journal: Journal;
+  readonly onPlan?: ((plan: PlanSummary) => void) | undefined;
+  readonly onLanded?: ((part: LandedPart) => void) | undefined;
   /** Told of the counters once the plan stands: they may be sampled at any time. */
   readonly onProgress: (sample: () => Progress) => void;
   readonly onResume: (landed: number, slots: number) => void;

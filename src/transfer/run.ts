@@ -177,6 +177,7 @@ export async function openRun(
       if (window !== undefined) run.window = window;
       if (!receipts.has(slot.number)) shared.count("committed", slot.data);
       receipts.set(slot.number, kept);
+      ports.onLanded?.({ number: slot.number, length: kept.length, zero: kept.zero ?? false });
     },
     async discard() {
       shared.stop();

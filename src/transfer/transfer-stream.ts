@@ -9,7 +9,7 @@ import { eachOf } from "../flow/each-of.ts";
 import type { Destination, PartReceipt, StoreLimits, Upload, UploadIntent } from "../store/store.ts";
 import { wholeChecksums, zeroChecksums } from "./checksums.ts";
 import { persist } from "./persist.ts";
-import type { TransferResult } from "./request.ts";
+import type { LandedPart, TransferResult } from "./request.ts";
 import { FileSink, sendHttp } from "./send.ts";
 import { type Progress, Shared } from "./shared.ts";
 
@@ -26,6 +26,7 @@ export interface StreamRequest {
 export interface StreamPorts {
   readonly onProgress: (sample: () => Progress) => void;
   readonly onRetry: (fault: Fault, waitMs: number) => void;
+  readonly onLanded?: ((part: LandedPart) => void) | undefined;
 }
 
 /** Bytes of a part, at first; the length is unknown, so parts double when their numbers run low. */
@@ -69,7 +70,9 @@ export async function transferStream(
       }),
       lanes,
       async (part) => {
-        parts.push(await landPart(upload, part, request, ports, shared, signal));
+        const receipt = await landPart(upload, part, request, ports, shared, signal);
+        parts.push(receipt);
+        ports.onLanded?.({ number: receipt.number, length: receipt.length, zero: receipt.zero ?? false });
         shared.count("committed", part.bytes.length);
       },
       signal,

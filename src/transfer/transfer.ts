@@ -30,10 +30,11 @@ export async function transfer(
   const plan = await planTransfer({ ...request, limits: destination.limits }, signal);
   const earlier = await landedEarlier(request, plan, ports, signal);
   if (earlier !== undefined) return earlier;
+  const lanes = laneCount(request, plan.laneMemory, ports.producer.lanes);
+  ports.onPlan?.({ slots: plan.slots.length, total: plan.total, lanes });
   const run = await openRun(request, plan, ports, signal);
   try {
-    const lanes = pLimit(laneCount(request, plan.laneMemory, ports.producer.lanes));
-    await eachOf(run.remaining(), lanes, (slot: Slot) => landSlot(run, slot, signal), signal);
+    await eachOf(run.remaining(), pLimit(lanes), (slot: Slot) => landSlot(run, slot, signal), signal);
     await Promise.all(image.sources.map((source) => source.check(signal)));
     const guestDigest = formatGuestDigest(guestSum(run.receipts.values()));
     const sealed = await seal(run, layout, guestDigest, signal);

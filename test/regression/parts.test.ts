@@ -121,6 +121,16 @@ describe("a disk that begins with zeros", () => {
   );
 });
 
+describe("a disk whose first segment turns out to be zeros", () => {
+  it("as qcow2 has a head that is large enough nevertheless", async () => {
+    makeSparse("stored-zeros.raw", 80 * MiB, { 0: Buffer.alloc(66 * MiB), [66 * MiB]: noise(14 * MiB, 8) });
+    await send("stored-zeros.raw", { format: "qcow2" });
+    expect(store.parts.length).toBeGreaterThan(1);
+    expectPartsWithinBounds();
+    await expectSameDisk("stored-zeros.raw", "qcow2");
+  });
+});
+
 describe("a small disk that is rounded up far", () => {
   beforeAll(() => makeSparse("small.raw", 1 * MiB, { 0: noise(1 * MiB, 7) }));
 

@@ -1,0 +1,28 @@
+/** Takes out of what is written down what may let others in: user, password, query and fragment of URLs. */
+
+const URLS = /\b([a-z][a-z0-9+.-]*:\/\/)([^\s"'<>]*)/gi;
+
+/** Replaces by `…` what may be secret in any URL of the text. */
+export function hideSecrets(text: string): string {
+  return text.replace(URLS, (_url, scheme: string, rest: string) => {
+    // A password may hold an @ that nobody escaped: the last one before the path ends it.
+    const [place = "", behind] = cutAt(rest, /[?#]/);
+    const authority = /^[^/]*/.exec(place)?.[0] ?? "";
+    const at = authority.lastIndexOf("@");
+    const shown = at === -1 ? place : `…${place.slice(at)}`;
+    return `${scheme}${shown}${behind === undefined ? "" : "?…"}`;
+  });
+}
+
+function cutAt(text: string, mark: RegExp): [string, string | undefined] {
+  const at = text.search(mark);
+  return at === -1 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** The same for every text inside a plain value. */
+export function withoutSecrets(value: unknown): unknown {
+  if (typeof value === "string") return hideSecrets(value);
+  if (Array.isArray(value)) return value.map(withoutSecrets);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inside]) => [key, withoutSecrets(inside)]));
+}
