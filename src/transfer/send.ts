@@ -3,11 +3,14 @@ import { type FileHandle, open } from "node:fs/promises";
 import { isZero } from "../bytes/zero.ts";
 import type { Checksums } from "../digest/checksum.ts";
 import { Fault } from "../fault/fault.ts";
-import { type HttpReply, http, readText, statusFault } from "../net/http.ts";
+import { withDeadline } from "../flow/deadline.ts";
+import { abandonBody, type HttpReply, http, readText, statusFault } from "../net/http.ts";
 import type { PutTargetFile, PutTargetHttp } from "../store/store.ts";
 
 /** An error reply longer than this is not read to its end. */
 const MAX_ERROR_TEXT = 64 * 1024;
+/** A store that has read a part and begun to answer says its few words within this, however it spaces them. */
+const REPLY_MS = 120_000;
 
 /**
  * Sends a part of `length` bytes and checks the reply against the checksums that `checksums()` knows once the body
@@ -33,7 +36,10 @@ export async function sendHttp(
     },
     signal,
   );
-  const text = await readText(reply, MAX_ERROR_TEXT, target.name);
+  const text = await withDeadline(target.name, REPLY_MS, signal, (deadline) => {
+    deadline.addEventListener("abort", () => abandonBody(reply), { once: true });
+    return readText(reply, MAX_ERROR_TEXT, target.name);
+  });
   if (reply.status < 200 || reply.status > 299) throw refusal(reply, text, target.name);
   const etag = (reply.headers["etag"] ?? "").replaceAll('"', "");
   checkReply(target, reply, etag, checksums());

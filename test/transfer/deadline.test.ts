@@ -79,4 +79,16 @@ describe("a store that does not answer", () => {
     });
     expect(fault).toMatchObject({ code: "TIMEOUT", message: expect.stringMatching(/^fake:\/\/o: /) });
   });
+
+  it("is given up when it answers a byte a minute", async () => {
+    const fault = await sendAndWait((response) => {
+      response.writeHead(500, { "content-length": "10000" });
+      const drip = (): void => {
+        response.write(".");
+        if (!response.destroyed) setTimeout(drip, 60_000);
+      };
+      drip();
+    });
+    expect(fault).toMatchObject({ code: "TIMEOUT", message: "fake://o: no answer within 120 s" });
+  });
 });
