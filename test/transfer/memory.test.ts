@@ -45,18 +45,23 @@ async function growth(from: string, to: string, format: string): Promise<number>
 }
 
 describe("memory", () => {
-  const ways: [string, string][] = [
-    ["null:", "raw"],
+  const fromRaw: [string, string][] = [
     ["null:", "qcow2"],
     ["out", "raw"],
+  ];
+  const fromQcow2: [string, string][] = [
+    ["null:", "raw"],
     ["out", "qcow2"],
   ];
 
-  it.each(ways)("is bounded by the limit, not by the disk: raw of 64 GiB to %s as %s", async (to, format) => {
-    expect(await growth("wide.raw", to, format)).toBeLessThan(LIMIT + BESIDES);
-  });
+  it.each(fromRaw)(
+    "is bounded by the limit, not by the disk: raw of 64 GiB to %s as %s",
+    async (to, format) => {
+      expect(await growth("wide.raw", to, format)).toBeLessThan(LIMIT + BESIDES);
+    },
+  );
 
-  it.skipIf(!QEMU).each(ways)(
+  it.skipIf(!QEMU).each(fromQcow2)(
     `is bounded by the limit, not by the disk: qcow2 of 64 GiB to %s as %s${QEMU_REASON}`,
     async (to, format) => {
       qemuImg("convert", "-f", "raw", "-O", "qcow2", path("wide.raw"), path("wide.qcow2"));
@@ -81,8 +86,6 @@ describe("memory", () => {
     await world.transfer("wide.raw", "null:", job);
     // A lane has a segment of 8 MiB stored plain, and room to decode.
     expect([most >= 1, most <= 3]).toEqual([true, true]);
-    await world.transfer("wide.raw", "null:", { ...job, memory: 1 });
-    running = 0;
     most = 0;
     await world.transfer("wide.raw", "null:", { ...job, memory: 1024 * MiB });
     expect(most).toBe(8);
