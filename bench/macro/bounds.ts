@@ -26,7 +26,7 @@ const inspect = alone(
 
 const start = alone({ name: "start", title: "--version", needs: [] }, 0.2, () => ["--version"]);
 
-const scaling: Case = {
+export const scaling: Case = {
   name: "scaling",
   title: `qcow2 zlib → nowhere, ${LARGE_TIMES} times the size`,
   needs: ["qemu-img", "mke2fs"],
@@ -45,4 +45,4 @@ const scaling: Case = {
   },
 };
 
-export const bounds: readonly Case[] = [inspect, start, scaling];
+export const bounds: readonly Case[] = [start, inspect];
