@@ -12,7 +12,7 @@ import { bounds, scaling } from "./macro/bounds.ts";
 import type { Case, Workshop } from "./macro/case.ts";
 import { conversions } from "./macro/conversions.ts";
 import { measurePair, type Runner } from "./macro/pair.ts";
-import { programPath } from "./macro/programs.ts";
+import { ALL_PROGRAMS, programPath } from "./macro/programs.ts";
 import { openSwiftAccount, SWIFT_INSTALLED, type SwiftAccount } from "./macro/swift-account.ts";
 import { uploads } from "./macro/uploads.ts";
 import { type CaseResult, caseList, describe, machine, type Report, table } from "./report.ts";
@@ -114,6 +114,8 @@ async function macro(cases: readonly Case[], options: Options, signal: AbortSign
       cases: results,
     };
     process.stdout.write(`\n${table(results)}\n`);
+    const absent = ALL_PROGRAMS.filter((each) => programPath(each) === undefined);
+    if (absent.length > 0) process.stdout.write(`\nNot installed, and left out: ${absent.join(", ")}.\n`);
     if (size < FULL.size) {
       process.stdout.write(`\nThe targets are meant for disks of ${formatSize(FULL.size)}.\n`);
     }
