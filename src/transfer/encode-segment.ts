@@ -34,7 +34,7 @@ const USUAL: Relaxation = { plain: 0, zeros: 0 };
  * Encodes the segment into `out` and pads it to the layout's alignment. A segment that comes out smaller than
  * `shape.atLeast` is encoded again with as many units stored plain as it takes: the same input
  * always gives the same bytes.
- * @param chunks reads the segment from its start at each call.
+ * @param chunks reads the segment from its start at each call; the first may pass over what the tables call zero.
  * @returns the unit table.
  */
 export async function encodeSegment(

@@ -115,7 +115,10 @@ async function producePacked(
   async function* chunks(): AsyncGenerator<GuestChunk> {
     passes += 1;
     const reader = new GuestReader(job.pieces, lane.sources, job.window);
-    yield* readChunks(job, reader, passes === 1 ? guest : new GuestDigest(), buffers, lane, signal);
+    // Another pass may have to store zeros, to reach the smallest part that the store takes.
+    const [digest, gaps] =
+      passes === 1 ? ([guest, "passed over"] as const) : ([new GuestDigest(), "read"] as const);
+    yield* readChunks(job, reader, digest, buffers, lane, signal, gaps);
     window = reader.window;
   }
   const units = await encodeSegment(job, shape, lane.encoder(shape), chunks, out);
@@ -165,7 +168,10 @@ async function producePacked(
   return done;
 }
 
-/** The segment's guest bytes, chunk by chunk; each chunk is good until the next but one is asked for. */
+/**
+ * The segment's guest bytes, chunk by chunk; each chunk is good until the next but one is asked for. Chunks that are
+ * zeros by the tables can be passed over.
+ */
 async function* readChunks(
   job: SegmentJob,
   reader: GuestReader,
@@ -173,12 +179,19 @@ async function* readChunks(
   buffers: Buffers,
   lane: Lane,
   signal: AbortSignal,
+  gaps: "read" | "passed over" = "read",
 ): AsyncGenerator<GuestChunk> {
   let turn: 0 | 1 = 0;
   for (let offset = job.range.offset; offset < endOf(job.range); ) {
     lane.shared.throwIfStopped();
     // Chunks end on multiples of their size, so that no coded unit is cut.
     const length = Math.min(job.chunk - (offset % job.chunk), endOf(job.range) - offset);
+    // The first bytes of a disk are looked at in any case: some formats store them also when they are zeros.
+    if (gaps === "passed over" && offset > 0 && reader.zerosAhead >= length) {
+      reader.passZeros(length);
+      offset += length;
+      continue;
+    }
     turn = turn === 0 ? 1 : 0;
     const bytes = buffers[turn].subarray(0, length);
     await reader.fill(bytes, signal);

@@ -40,6 +40,17 @@ export class GuestReader {
     return this.#window;
   }
 
+  /** Bytes from here that the tables alone call zero. */
+  get zerosAhead(): number {
+    const piece = this.#pieces[this.#next];
+    return piece?.kind === "zero" ? piece.length - this.#skip : 0;
+  }
+
+  /** Passes over `length` bytes that `zerosAhead` has promised. */
+  passZeros(length: number): void {
+    this.#take(length);
+  }
+
   /** Fills `chunk` with the next bytes of the segment. */
   async fill(chunk: Uint8Array, signal: AbortSignal): Promise<void> {
     const wants = this.#take(chunk.length);

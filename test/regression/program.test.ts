@@ -90,7 +90,8 @@ describe("two names of one file", () => {
   it("are one place: the second transfer to it is refused while the first runs", async () => {
     using program = new Program();
     writeFileSync(program.path("in.raw"), noise(12 * MiB));
-    const first = startIn(program, ".", "transfer", "in.raw", "two.raw", ...SLOWLY);
+    // Slow enough to be running still when the second has started on a busy machine.
+    const first = startIn(program, ".", "transfer", "in.raw", "two.raw", ...SLOWLY, "--bandwidth", "300K");
     const firstEnded = ended(first);
     await until(first, landing);
     const second = await program.run("transfer", "in.raw", "./two.raw", "--json");
