@@ -76,8 +76,8 @@ export interface Given {
   /** For the last run. */
   readonly last?: readonly string[];
   /** Otherwise SIGKILL. */
-  readonly signal?: "SIGINT" | "SIGTERM";
-  /** Happens before the last run. */
+  readonly signal?: "SIGINT";
+  /** Happens after the first run. */
   readonly between?: () => Promise<void>;
   /** The last run begins anew, so that parts may be sent again. */
   readonly goesOn?: false;
@@ -100,13 +100,14 @@ export class Campaign {
   readonly figures: Figures = { kills: 0, resumes: 0, repeated: 0, again: 0 };
   #trials = 0;
   /** Of the object that no kill disturbed. */
-  #digest = "";
+  #digest: string;
   #counts: Readonly<Record<string, number>> = {};
 
   constructor(bench: Bench, store: Store, shape: Shape) {
     this.#bench = bench;
     this.#store = store;
     this.#shape = shape;
+    this.#digest = shape === FLAT ? bench.disk : "";
   }
 
   /** How often each kind of thing happens in a transfer that nothing disturbs. */
@@ -144,7 +145,7 @@ export class Campaign {
     const complaints = new Complaints(this.#where(moments));
     const before = sent?.length ?? 0;
     for (const [index, moment] of [...moments, undefined].entries()) {
-      if (index === moments.length) await given.between?.();
+      if (index === 1) await given.between?.();
       const journaled = await this.#journaled();
       const own = index === moments.length ? given.last : given.first;
       const more = [...(given.options ?? []), ...(own ?? [])];

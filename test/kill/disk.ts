@@ -5,21 +5,21 @@ import { open } from "node:fs/promises";
 const MiB = 1_048_576;
 
 /** Bytes of the disk: no multiple of a part. */
-const SIZE = 56 * MiB + 65_536;
+const SIZE = 47 * MiB + 65_536;
 
 type Fill = "noise" | "text" | "clusters" | "zeros";
 
 /** In MiB; what is not named is a hole, one of them longer than the largest object of zeros that is sent. */
 const CONTENT: readonly (readonly [from: number, to: number, fill: Fill])[] = [
   [0, 1, "noise"],
-  [1, 4, "text"],
-  [4, 10, "noise"],
+  [1, 3, "text"],
+  [3, 8, "noise"],
   // Zeros that the file system calls data.
-  [27, 33, "zeros"],
-  [33, 39, "noise"],
-  [39, 43, "clusters"],
-  [43, 49, "text"],
-  [55, 56, "noise"],
+  [25, 31, "zeros"],
+  [31, 35, "noise"],
+  [35, 37, "clusters"],
+  [37, 40, "text"],
+  [46, 47, "noise"],
 ];
 
 /** Writes the disk; returns the SHA-256 of its bytes. */

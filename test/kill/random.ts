@@ -2,8 +2,8 @@
 
 /** `DISKFERRY_KILL_SEED` and `DISKFERRY_KILLS` make a longer campaign of the same tests. */
 export const SEED = Number(process.env["DISKFERRY_KILL_SEED"] ?? 1);
-/** Kills of each store and shape. */
-export const KILLS = Number(process.env["DISKFERRY_KILLS"] ?? 8);
+/** Random kills of each store and shape, beside those on purpose. */
+export const KILLS = Number(process.env["DISKFERRY_KILLS"] ?? 5);
 
 export class Random {
   #state: number;
