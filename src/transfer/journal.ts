@@ -249,10 +249,15 @@ function unpackUnits(text: string): Uint32Array {
  */
 async function lock(path: string, destination: string): Promise<() => Promise<void>> {
   const own = JSON.stringify(await identify(process.pid));
+  const aside = `${path}.stale`;
   for (let attempt = 0; attempt < 3; attempt += 1) {
     try {
       await symlink(own, path);
-      return () => rm(path, { force: true });
+      return async () => {
+        await rm(path, { force: true });
+        // What a process that was killed while it took a lock over has left.
+        await rm(aside, { force: true });
+      };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw Fault.from(error, path);
     }
@@ -265,7 +270,7 @@ async function lock(path: string, destination: string): Promise<() => Promise<vo
         `${destination}: process ${owner.pid} is transferring to it now; wait for it, or end it`,
       );
     }
-    await takeAway(path, text);
+    await takeAway(path, aside, text);
   }
   throw new Fault("USAGE", `${destination}: another process took the journal's lock; try again`);
 }
@@ -275,15 +280,14 @@ async function ownerAt(path: string): Promise<string> {
 }
 
 /** Removes the lock of a process that is gone, unless another has taken it over in the meantime. */
-async function takeAway(path: string, stale: string): Promise<void> {
-  const aside = `${path}.${process.pid}`;
+async function takeAway(path: string, aside: string, stale: string): Promise<void> {
   try {
     await rename(path, aside);
   } catch {
     return;
   }
   if ((await ownerAt(aside)) === stale) await rm(aside, { force: true });
-  else await rename(aside, path);
+  else await rename(aside, path).catch(() => {});
 }
 
 interface Owner {
