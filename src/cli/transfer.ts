@@ -70,7 +70,7 @@ export function addTransfer(program: Command, context: CliContext): void {
   command.addHelpText(
     "after",
     "\nExamples:\n" +
-      "  diskferry transfer disk.qcow2 disk.raw\n" +
+      "  diskferry transfer disk.qcow2 disk.raw --format raw\n" +
       "  diskferry transfer disk.qcow2 swift://images/disk.raw --format raw --verify\n" +
       "  diskferry transfer /dev/vg/lv s3://backup/lv.qcow2 --format qcow2 --compression zstd\n" +
       "  diskferry transfer top.qcow2 out.raw --format raw --backing base.qcow2\n",
