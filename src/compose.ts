@@ -1,4 +1,7 @@
-/** The composition root: the only file that knows every layer, the environment and the credentials. */
+/**
+ * The composition root: the only file that knows every layer, the environment and the credentials. What only some
+ * transfers need is loaded by those: a local conversion starts without any store's client.
+ */
 
 import type { Engine, EngineOptions } from "./cli/context.ts";
 import { parseLocation } from "./config/location.ts";
@@ -11,16 +14,6 @@ import { openFile } from "./source/file/file.ts";
 import { openHttp } from "./source/http/http.ts";
 import { openDirectory } from "./store/directory/directory.ts";
 import { openNull } from "./store/null/null.ts";
-import { ossConfigFromEnvironment } from "./store/oss/config.ts";
-import { openOss } from "./store/oss/destination.ts";
-import { ossSource } from "./store/oss/source.ts";
-import { s3ConfigFromEnvironment } from "./store/s3/config.ts";
-import { openS3 } from "./store/s3/destination.ts";
-import { s3Source } from "./store/s3/source.ts";
-import { uploadStream } from "./store/s3/stream.ts";
-import { swiftConfigFromEnvironment } from "./store/swift/config.ts";
-import { openSwift } from "./store/swift/destination.ts";
-import { swiftSource } from "./store/swift/source.ts";
 import { createPool, type Pool } from "./worker/pool.ts";
 
 /** Lanes of one thread: enough that a thread computes while others of its lanes wait for a disk or the network. */
@@ -61,9 +54,18 @@ function credentialsOf(settings: Settings, env: Environment): Credentials {
   if (oss !== undefined || ossSaid) configured.push("oss");
   return {
     configured,
-    swift: () => (swift !== undefined && !swiftSaid ? swift : swiftConfigFromEnvironment(env)),
-    s3: () => (s3 !== undefined && !s3Said ? s3 : s3ConfigFromEnvironment(env)),
-    oss: () => (oss !== undefined && !ossSaid ? oss : ossConfigFromEnvironment(env)),
+    async swift() {
+      if (swift !== undefined && !swiftSaid) return swift;
+      return (await import("./store/swift/config.ts")).swiftConfigFromEnvironment(env);
+    },
+    async s3() {
+      if (s3 !== undefined && !s3Said) return s3;
+      return (await import("./store/s3/config.ts")).s3ConfigFromEnvironment(env);
+    },
+    async oss() {
+      if (oss !== undefined && !ossSaid) return oss;
+      return (await import("./store/oss/config.ts")).ossConfigFromEnvironment(env);
+    },
   };
 }
 
@@ -76,12 +78,18 @@ function placesOf(credentials: Credentials): Places {
           return openFile(location.path);
         case "http":
           return openHttp(location.url, signal);
-        case "s3":
-          return s3Source(credentials.s3(), location, signal);
-        case "oss":
-          return ossSource(credentials.oss(), location, signal);
-        case "swift":
-          return swiftSource(credentials.swift(), location, signal);
+        case "s3": {
+          const { s3Source } = await import("./store/s3/source.ts");
+          return s3Source(await credentials.s3(), location, signal);
+        }
+        case "oss": {
+          const { ossSource } = await import("./store/oss/source.ts");
+          return ossSource(await credentials.oss(), location, signal);
+        }
+        case "swift": {
+          const { swiftSource } = await import("./store/swift/source.ts");
+          return swiftSource(await credentials.swift(), location, signal);
+        }
         case "stdin":
           throw new Fault("USAGE", "standard input can only be transferred as raw, not opened as an image");
         case "null":
@@ -91,7 +99,10 @@ function placesOf(credentials: Credentials): Places {
     streamTo(text) {
       const location = parseLocation(text);
       if (location.kind !== "s3") return undefined;
-      return (stream, options, signal) => uploadStream(credentials.s3(), location, stream, options, signal);
+      return async (stream, options, signal) => {
+        const { uploadStream } = await import("./store/s3/stream.ts");
+        return uploadStream(await credentials.s3(), location, stream, options, signal);
+      };
     },
     async destination(text, signal) {
       const location = parseLocation(text);
@@ -100,12 +111,18 @@ function placesOf(credentials: Credentials): Places {
           return openDirectory(location.path);
         case "null":
           return openNull();
-        case "s3":
-          return openS3(credentials.s3(), location, signal);
-        case "oss":
-          return openOss(credentials.oss(), location, signal);
-        case "swift":
-          return openSwift(credentials.swift(), location, signal);
+        case "s3": {
+          const { openS3 } = await import("./store/s3/destination.ts");
+          return openS3(await credentials.s3(), location, signal);
+        }
+        case "oss": {
+          const { openOss } = await import("./store/oss/destination.ts");
+          return openOss(await credentials.oss(), location, signal);
+        }
+        case "swift": {
+          const { openSwift } = await import("./store/swift/destination.ts");
+          return openSwift(await credentials.swift(), location, signal);
+        }
         case "http":
           throw new Fault("USAGE", "http URLs can only be read; write to a path, swift://, s3:// or oss://");
         case "stdin":

@@ -5,7 +5,7 @@ import type { Command } from "commander";
 import { describe, expect, it } from "vitest";
 import type { CliContext } from "../src/cli/context.ts";
 import { buildProgram } from "../src/cli/program.ts";
-import { parseSettings } from "../src/config/settings.ts";
+import { parseSettings } from "../src/config/parse-settings.ts";
 import { FAULT_CODES } from "../src/fault/fault.ts";
 import { FORMATS } from "../src/format/registry.ts";
 

@@ -28,7 +28,7 @@ export function addDemo(program: Command, context: CliContext): void {
 }
 
 async function showDemo(options: DemoOptions, context: CliContext): Promise<void> {
-  const reporter = createReporter(context, options.json ?? false);
+  const reporter = await createReporter(context, options.json ?? false);
   const request = { command: "demo", options };
   try {
     await withLog(context, options, request, async (log) => {

@@ -1,13 +1,10 @@
 /** How a command speaks: a bar and a few lines for people on a terminal, JSON lines for everyone else. */
-import { Presets, SingleBar } from "cli-progress";
-import { formatSize } from "../bytes/units.ts";
 import type { Fault } from "../fault/fault.ts";
 import type { Progress } from "../transfer/shared.ts";
 import type { CliContext } from "./context.ts";
 
-/** A line a second is enough for machines; people see four pictures a second. */
+/** A line a second is enough for machines. */
 const JSON_MS = 1000;
-const BAR_MS = 250;
 
 export interface Reporter {
   stage(name: string): void;
@@ -19,8 +16,10 @@ export interface Reporter {
   stop(): void;
 }
 
-export function createReporter(context: CliContext, json: boolean): Reporter {
-  return json || !context.stdout.isTTY ? jsonReporter(context) : barReporter(context);
+export async function createReporter(context: CliContext, json: boolean): Promise<Reporter> {
+  if (json || !context.stdout.isTTY) return jsonReporter(context);
+  const { barReporter } = await import("./bar.ts");
+  return barReporter(context);
 }
 
 function jsonReporter({ stdout }: CliContext): Reporter {
@@ -60,78 +59,6 @@ function jsonReporter({ stdout }: CliContext): Reporter {
     },
     stop: () => clearInterval(timer),
   };
-}
-
-function barReporter({ stdout, stderr }: CliContext): Reporter {
-  let bar: SingleBar | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  let current: (() => Progress) | undefined;
-  let started = 0;
-  let first = 0;
-  let label = "transfer";
-  const tick = (): void => {
-    if (current === undefined || bar === undefined) return;
-    const { committed, read, total } = current();
-    const seconds = (performance.now() - started) / 1000;
-    const rate = seconds > 0 ? Math.max(0, committed - first) / seconds : 0;
-    const left = rate > 0 ? (total - committed) / rate : undefined;
-    bar.update(committed, {
-      bytes: `${formatSize(committed)} of ${formatSize(total)}`,
-      rate: `${formatSize(Math.round(rate))}/s`,
-      left:
-        committed >= total ? "" : left === undefined ? `read ${formatSize(read)}` : `ETA ${formatTime(left)}`,
-      label,
-    });
-  };
-  const end = (): void => {
-    clearInterval(timer);
-    timer = undefined;
-    tick();
-    bar?.stop();
-    bar = undefined;
-  };
-  return {
-    stage(name) {
-      end();
-      label = name;
-    },
-    progress(sample) {
-      end();
-      current = sample;
-      started = performance.now();
-      first = sample().committed;
-      bar = new SingleBar(
-        {
-          format: "{label} [{bar}] {percentage}%  {bytes}  {rate}  {left}",
-          hideCursor: true,
-          stream: stderr,
-          clearOnComplete: false,
-        },
-        Presets.legacy,
-      );
-      bar.start(Math.max(1, sample().total), sample().committed, { bytes: "", rate: "", left: "", label });
-      timer = setInterval(tick, BAR_MS);
-    },
-    note: (_event, text) => {
-      const running = bar !== undefined;
-      if (running) stderr.write("\n");
-      stderr.write(`${text}\n`);
-    },
-    done(_event, lines) {
-      end();
-      for (const line of lines) stdout.write(`${line}\n`);
-    },
-    stop: end,
-  };
-}
-
-/** `1:02:03` or `2:03`. */
-export function formatTime(seconds: number): string {
-  const whole = Math.ceil(seconds);
-  const two = (value: number): string => String(value).padStart(2, "0");
-  const minutes = Math.floor(whole / 60) % 60;
-  const hours = Math.floor(whole / 3600);
-  return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
 
 /** One line for a person, or one JSON object for a machine. */

@@ -13,7 +13,8 @@ import {
   imageRequest,
   sizeOption,
 } from "./options.ts";
-import { createReporter, formatTime, type Reporter } from "./report.ts";
+import { createReporter, type Reporter } from "./report.ts";
+import { formatTime } from "./time.ts";
 
 interface TransferOptions extends ImageOptions, LogOptions {
   readonly format?: string;
@@ -86,7 +87,7 @@ async function runTransfer(
   options: TransferOptions,
   context: CliContext,
 ): Promise<void> {
-  const reporter = createReporter(context, options.json ?? false);
+  const reporter = await createReporter(context, options.json ?? false);
   const started = performance.now();
   const request = { command: "transfer", source, destination, options };
   try {

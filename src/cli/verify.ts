@@ -31,7 +31,7 @@ export function addVerify(program: Command, context: CliContext): void {
     .option("--json", "JSON lines")
     .option("--config <file>", "configuration file");
   addLogOptions(command).action(async (a: string, b: string, options: VerifyOptions) => {
-    const reporter = createReporter(context, options.json ?? false);
+    const reporter = await createReporter(context, options.json ?? false);
     const request = { command: "verify", a, b, options };
     try {
       await withLog(context, options, request, async () => {

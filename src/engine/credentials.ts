@@ -8,7 +8,7 @@ export type StoreName = "swift" | "s3" | "oss";
 export interface Credentials {
   /** Those that the environment or the configuration file says anything of. */
   readonly configured: readonly StoreName[];
-  swift(): SwiftConfig;
-  s3(): S3Config;
-  oss(): OssConfig;
+  swift(): Promise<SwiftConfig>;
+  s3(): Promise<S3Config>;
+  oss(): Promise<OssConfig>;
 }

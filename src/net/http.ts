@@ -1,6 +1,6 @@
 /** The one way to speak HTTP: undici with bounded waits, errors as faults, and nothing secret in a message. */
 import { rootCertificates } from "node:tls";
-import { Agent, type Dispatcher, request } from "undici";
+import type { Agent, Dispatcher } from "undici";
 import { Fault, type FaultCode } from "../fault/fault.ts";
 
 export interface HttpRequest {
@@ -31,8 +31,12 @@ const CONNECT_MS = 15_000;
 
 const agents = new Map<string, Agent>();
 
+/** Loaded with the first request: a transfer between files starts without it. */
+const client = () => import("undici");
+
 /** One agent per set of authorities; the lanes bound the connections. Unreferenced: does not keep a process alive. */
-function agentFor(ca: string | undefined): Agent {
+async function agentFor(ca: string | undefined): Promise<Agent> {
+  const { Agent } = await client();
   const key = ca ?? "";
   let agent = agents.get(key);
   if (agent === undefined) {
@@ -61,9 +65,10 @@ export async function closeHttp(): Promise<void> {
 export async function http(ask: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
   const idle = ask.idleMs ?? IDLE_MS;
   try {
+    const { request } = await client();
     const reply = await request(ask.url, {
       method: ask.method,
-      dispatcher: agentFor(ask.ca),
+      dispatcher: await agentFor(ask.ca),
       headers: { "user-agent": "diskferry", ...ask.headers },
       body: (ask.body as never) ?? null,
       headersTimeout: idle,

@@ -9,7 +9,7 @@ import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { Fault } from "../fault/fault.ts";
 import type { UploadToken } from "../store/store.ts";
 import type { SegmentReceipt } from "./job.ts";
-import { type JournaledSegment, type JournalLine, parseLine, type SealedObject } from "./journal-line.ts";
+import type { JournaledSegment, JournalLine, SealedObject } from "./journal-line.ts";
 
 export type { JournaledSegment } from "./journal-line.ts";
 
@@ -202,6 +202,8 @@ async function load(path: string): Promise<Past & { places: Map<number, Place>; 
     throw error;
   });
   if (text === undefined) return { unfinished: undefined, intended: undefined, places, end: undefined };
+  // Loaded by those alone who have a past.
+  const { parseLine } = await import("./journal-line.ts");
   let intended: Date | undefined;
   let begun: { identity: string; token: UploadToken } | undefined;
   let sealed: SealedObject | undefined;

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { MiB } from "../../src/bytes/units.ts";
 import { parseLocation } from "../../src/config/location.ts";
-import { parseSettings } from "../../src/config/settings.ts";
+import { parseSettings } from "../../src/config/parse-settings.ts";
 import { fileInDirectory } from "../../src/engine/file-name.ts";
 import type { Fault } from "../../src/fault/fault.ts";
 import { noise } from "../oracle/disk.ts";
