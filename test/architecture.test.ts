@@ -14,6 +14,10 @@ const ROWS: readonly (readonly string[])[] = [
   ["plan", "store"],
   ["transfer"],
   ["worker", "engine"],
+  ["task"],
+  ["catalog"],
+  ["record"],
+  ["service"],
   ["config", "telemetry"],
   ["cli"],
   ["compose.ts"],
@@ -31,6 +35,12 @@ const STRANGERS: readonly (readonly [string, string])[] = [
 
 /** Folders that hold one folder for each kind of a thing: kinds do not import each other. */
 const FAMILIES = ["format", "store", "source"];
+
+/** The control plane's model, record and use cases: they say what is to be done, and know nothing of how it is done. */
+const CONTROL = ["task", "catalog", "record", "service"];
+const CONTROL_MAY_KNOW = [...CONTROL, "fault", "bytes", "flow"];
+/** Names of checksums, and nothing that computes one. */
+const CONTROL_MAY_NAME = ["digest/checksum.ts"];
 
 /** A kind that is a relative of another, with the files of it that it may use. */
 const RELATIVES: Readonly<Record<string, readonly string[]>> = {
@@ -112,6 +122,16 @@ describe("the map of folders", () => {
     const pairs = imports.map(({ from, to }) => [placeOf(from), placeOf(to)].join(" → "));
     expect(pairs).not.toContain("store → format");
     expect(pairs).not.toContain("format → store");
+  });
+
+  it("keeps the control plane's model and use cases apart from the data plane", () => {
+    const met = imports.filter(
+      ({ from, to }) =>
+        CONTROL.includes(placeOf(from)) &&
+        !CONTROL_MAY_KNOW.includes(placeOf(to)) &&
+        !CONTROL_MAY_NAME.includes(to),
+    );
+    expect(met.map(show)).toEqual([]);
   });
 
   it("lets no kind of format, store or source import its sibling, relatives excepted", () => {

@@ -11,6 +11,10 @@ export const FAULT_CODES = {
   FORMAT_MISMATCH: { retry: false },
   REFERENCE_NOT_LISTED: { retry: false },
   LIMIT_EXCEEDED: { retry: false },
+  PRECONDITION: { retry: false },
+  CONFLICT: { retry: false },
+  QUOTA_EXCEEDED: { retry: false },
+  IDEMPOTENCY_MISMATCH: { retry: false },
   // the image
   IMAGE_CORRUPT: { retry: false },
   IMAGE_TRUNCATED: { retry: false },
