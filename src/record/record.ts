@@ -1,0 +1,159 @@
+/**
+ * The store of record: what the control plane knows, and all that must outlive a crash. Whatever must happen at once
+ * is one method, and what has resolved is durable. Several daemons may share one record; the embedded one is SQLite
+ * (sqlite/).
+ */
+import type { Destination } from "../catalog/destination.ts";
+import type { Versioned } from "../catalog/entry.ts";
+import type { Image } from "../catalog/image.ts";
+import type { Key } from "../catalog/key.ts";
+import type { Project } from "../catalog/project.ts";
+import type { Region } from "../catalog/region.ts";
+import type { Volume } from "../catalog/volume.ts";
+import type { TaskKind } from "../task/spec.ts";
+import type { Refusal, TaskEvent } from "../task/step.ts";
+import type { NewTask, Task } from "../task/task.ts";
+import type { AuditEntry, AuditQuery, RecordedAudit } from "./audit.ts";
+import type { EventQuery, RecordedEvent } from "./event.ts";
+import type { TaskPage, TaskQuery, TaskWhere } from "./query.ts";
+
+export interface TaskRecord extends AsyncDisposable {
+  readonly catalogue: Catalogue;
+
+  /**
+   * Accepts a task, with all that belongs to it: the client token, the catalogue entries that it reserves, the names
+   * that it claims. All of it, or nothing. Accepts that arrive together share one write to disk.
+   * @throws Fault IDEMPOTENCY_MISMATCH; CONFLICT when an unfinished task claims one of the names, or the catalogue has
+   * changed; QUOTA_EXCEEDED; ALREADY_EXISTS when an image of that name is there; THROTTLED.
+   */
+  accept(acceptance: Acceptance): Promise<Accepted>;
+  /**
+   * The task that was accepted with this token.
+   * @throws Fault IDEMPOTENCY_MISMATCH when the token came with another fingerprint.
+   */
+  replayed(token: ClientToken): Promise<Task | undefined>;
+
+  task(id: string): Promise<Task | undefined>;
+  tasks(query: TaskQuery): Promise<TaskPage>;
+  countTasks(where: TaskWhere): Promise<number>;
+
+  /**
+   * Applies `step`, appends the event, and at the end of a task settles the catalogue entries that it had reserved.
+   * Undefined when there is no such task. A refused event leaves no trace.
+   */
+  apply(task: string, event: TaskEvent, at: number): Promise<Task | Refusal | undefined>;
+  /**
+   * Starts what may start now, and says what it has started. Cancelled tasks that wait for their end come first; then
+   * the others in order of acceptance, where one that waits for a full region holds up no later one (D3). No region
+   * ever takes part in more runs of a kind than it has slots. A run that only cleans up takes no slot.
+   */
+  claim(claim: Claim): Promise<readonly Task[]>;
+  /** Queues again every task that this runner holds: for a daemon that starts, and knows that it runs nothing. */
+  recover(runner: string, at: number): Promise<readonly Task[]>;
+  /** When the earliest of the waiting tasks that are held back may start. */
+  nextStart(): Promise<number | undefined>;
+
+  /** Ascending. Events become visible in the order of their numbers: what is read once is never added to. */
+  events(query: EventQuery): Promise<readonly RecordedEvent[]>;
+  /** The number of the newest event; 0 when there is none yet. */
+  lastEvent(): Promise<number>;
+  /** Resolves once there is an event after `after`. */
+  news(after: number, signal: AbortSignal): Promise<void>;
+
+  /** Removes tasks that ended before `endedBefore`, at most `limit`, and tokens that nobody needs any more. */
+  forget(retention: Retention): Promise<number>;
+
+  audit(entry: AuditEntry): Promise<void>;
+  /** Newest first. */
+  audits(query: AuditQuery): Promise<readonly RecordedAudit[]>;
+}
+
+export interface Catalogue {
+  readonly regions: Shelf<Region>;
+  readonly projects: Shelf<Project>;
+  readonly images: Shelf<Image>;
+  readonly volumes: Shelf<Volume>;
+  readonly destinations: Shelf<Destination>;
+  readonly keys: Shelf<Key>;
+}
+
+/** The entries of one kind. */
+export interface Shelf<Entry> {
+  get(id: string): Promise<Versioned<Entry> | undefined>;
+  /** In order of their ids. */
+  list(query: ShelfQuery): Promise<readonly Versioned<Entry>[]>;
+  /** @throws Fault ALREADY_EXISTS; NOT_FOUND when it names a region that is not there. */
+  add(entry: Entry): Promise<Versioned<Entry>>;
+  /** @throws Fault NOT_FOUND; CONFLICT when the version is not the newest; ALREADY_EXISTS when the name is taken. */
+  replace(entry: Entry, version: number): Promise<Versioned<Entry>>;
+  /** @throws Fault NOT_FOUND; CONFLICT when the version is not the newest, or something still needs the entry. */
+  remove(id: string, version: number): Promise<void>;
+}
+
+/** All that is given must hold. */
+export interface ShelfQuery {
+  readonly project?: string;
+  readonly region?: string;
+  readonly name?: string;
+  readonly limit: number;
+  /** Only ids after this one. */
+  readonly after?: string;
+}
+
+export interface Acceptance {
+  readonly task: NewTask;
+  readonly at: number;
+  readonly token?: ClientToken;
+  /** Entries that are made with the task. */
+  readonly images: readonly Image[];
+  /** Volumes that become `uploading`, as they have been seen. */
+  readonly volumes: readonly Versioned<Volume>[];
+  /** Images that must be as they have been seen. */
+  readonly unchanged: readonly Versioned<Image>[];
+  readonly limits: readonly Limit[];
+}
+
+/** What a project may have, the new task included. */
+export type Limit =
+  | { readonly counts: "images"; readonly project: string; readonly region: string; readonly most: number }
+  | { readonly counts: "snapshots"; readonly project: string; readonly region: string; readonly most: number }
+  | {
+      readonly counts: "tasks";
+      /** For people. */
+      readonly name: string;
+      readonly where: TaskWhere;
+      readonly most: number;
+    };
+
+/** Makes the repetition of a request harmless. */
+export interface ClientToken {
+  readonly project: string;
+  /** Tokens of different actions and regions have nothing to do with each other. */
+  readonly action: string;
+  readonly region: string;
+  readonly token: string;
+  /** Of all other parameters of the request. */
+  readonly fingerprint: string;
+}
+
+export interface Accepted {
+  readonly task: Task;
+  /** `before`: the same request was accepted earlier, and nothing has been done now. */
+  readonly when: "now" | "before";
+}
+
+export interface Claim {
+  readonly runner: string;
+  readonly at: number;
+  /** Tasks to start at most. */
+  readonly most: number;
+  readonly kinds?: readonly TaskKind[];
+}
+
+export interface Retention {
+  /** Tasks that ended earlier are removed. */
+  readonly endedBefore: number;
+  /** Tokens given earlier are removed, unless their task has not ended. */
+  readonly tokensBefore: number;
+  readonly most: number;
+}

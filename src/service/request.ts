@@ -1,0 +1,109 @@
+/** What may be asked for: each dialect makes these of its own words. */
+import type { Image, Tag } from "../catalog/image.ts";
+import type { ImportedDisk, TaskKind, Verification, WriteOptions } from "../task/spec.ts";
+import type { TaskState } from "../task/task.ts";
+
+/** What every request for a task may say. */
+interface Asked {
+  /** Makes the repetition harmless. */
+  readonly token?: {
+    /** At most 64 ASCII characters. */
+    readonly value: string;
+    /** As the dialect calls it: tokens of different actions have nothing to do with each other. */
+    readonly action: string;
+  };
+  /** Bytes per second; absent: no limit. */
+  readonly bandwidth?: number;
+  /** Absent: by the store. */
+  readonly verify?: Verification;
+}
+
+export interface ExportRequest extends Asked {
+  readonly kind: "export";
+  readonly from:
+    | { readonly kind: "image"; readonly image: string }
+    | {
+        readonly kind: "volume";
+        readonly volume: string;
+        /** Whether a volume that is in use may be read (EV-7). */
+        readonly inUse: "refuse" | "allow";
+      };
+  /** Name of a destination. */
+  readonly destination: string;
+  /**
+   * `given`: the object's name; the disks of an image with several get `_system`, `_data1`, … before the ending.
+   * `made`: `<prefix>_<image>_<task>.<ending of the format>`.
+   */
+  readonly object:
+    | { readonly is: "given"; readonly name: string }
+    | { readonly is: "made"; readonly prefix?: string };
+  /** Absent: the format in which the image is kept. */
+  readonly write?: WriteOptions;
+  /** What may not be exported twice at once: the image to one destination (FJ-6), or the image at all (EX-E13). */
+  readonly alone?: "image and destination" | "image";
+}
+
+/** What the new image is to be called and to carry. */
+export interface NewImage {
+  readonly name: string;
+  readonly description?: string;
+  readonly tags?: readonly Tag[];
+  readonly resourceGroup?: string;
+  readonly osType?: Image["osType"];
+  readonly architecture?: string;
+  readonly platform?: string;
+  readonly bootMode?: string;
+}
+
+export interface ImportRequest extends Asked {
+  readonly kind: "import";
+  readonly region: string;
+  /** The first is the system disk. */
+  readonly disks: readonly ImportedDisk[];
+  readonly image: NewImage;
+  /** Absent: as the region's image store keeps images. */
+  readonly write?: WriteOptions;
+  /** Whether volumes that are in use may be read (EV-7). */
+  readonly inUse?: "refuse" | "allow";
+}
+
+export interface CopyRequest extends Asked {
+  readonly kind: "copy";
+  readonly image: string;
+  /** Where the caller believes the image to be. */
+  readonly from: string;
+  /** Absent: the same region. */
+  readonly to?: string;
+  /** What is absent is as at the source; so is the name, unless it is taken. */
+  readonly target: Partial<NewImage>;
+}
+
+export type TaskRequest = ExportRequest | ImportRequest | CopyRequest;
+
+/** Which tasks a caller wants to see. */
+export interface TaskListRequest {
+  /** Only for admins; users see their own project. */
+  readonly project?: string;
+  readonly kinds?: readonly TaskKind[];
+  readonly states?: readonly TaskState[];
+  readonly region?: string;
+  readonly image?: string;
+  readonly acceptedFrom?: number;
+  readonly acceptedTo?: number;
+  readonly ids?: readonly string[];
+  /** `start`: tasks to leave out, from the newest (FJ-9). `token`: `next` of the page before. */
+  readonly page?:
+    | { readonly by: "start"; readonly start: number }
+    | { readonly by: "token"; readonly token: string };
+  /** Absent, and at most: 200 (FJ-10). */
+  readonly limit?: number;
+}
+
+export interface WatchRequest {
+  /** Events with greater numbers, from the past and from now on; absent: from now on. */
+  readonly after?: number;
+  readonly task?: string;
+  readonly kind?: TaskKind;
+  /** Only for admins. */
+  readonly project?: string;
+}
