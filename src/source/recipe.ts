@@ -1,14 +1,14 @@
-/** Opens a source in another thread, from plain data. */
+/** Opens a source in a worker thread, from plain data. */
 import { openFile } from "./file/file.ts";
-import { httpSource } from "./http/http.ts";
 import type { Source, SourceRecipe } from "./source.ts";
 
 /** @throws Fault SOURCE_CHANGED when the place no longer holds the recipe's version. */
 export async function openRecipe(recipe: SourceRecipe): Promise<Source> {
   switch (recipe.kind) {
     case "file":
-      return openFile(recipe.path, recipe);
+      return openFile(recipe.path, recipe, "blocking");
     case "http": {
+      const { httpSource } = await import("./http/http.ts");
       const { url, headers, name, size, version, etag, lastModified, ca } = recipe;
       return httpSource({
         name,

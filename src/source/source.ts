@@ -46,6 +46,9 @@ export interface Source extends AsyncDisposable {
    */
   read(into: Uint8Array, position: number, signal: AbortSignal): Promise<void>;
 
+  /** Says that a range will be read soon, where that helps. Never waits, never fails. */
+  prefetch?(range: Range): void;
+
   /** Runs known to be holes or data, in order, tiling the range, where the place can tell; absent: all is data. */
   extents?(range: Range, signal: AbortSignal): AsyncIterable<Extent>;
 

@@ -15,6 +15,7 @@ import type { Source } from "../source/source.ts";
 import { encodeSegment, type GuestChunk } from "./encode-segment.ts";
 import type { FlatShape, PackedShape, SegmentJob, SegmentReceipt } from "./job.ts";
 import type { LaneBuffers } from "./lane-buffers.ts";
+import { ReadAhead } from "./read-ahead.ts";
 import { GuestReader } from "./read-guest.ts";
 import { SegmentOutput } from "./segment-output.ts";
 import { FileSink, sendHttp } from "./send.ts";
@@ -25,7 +26,7 @@ export interface Lane {
   readonly sources: readonly Source[];
   readonly shared: Shared;
   readonly buffers: LaneBuffers;
-  encoder(shape: PackedShape): UnitEncoder;
+  encoder(shape: PackedShape): Promise<UnitEncoder>;
 }
 
 /** Zeros inside a raw file become holes in steps of this, the block size of common file systems. */
@@ -84,9 +85,9 @@ async function produceFlat(
       for await (const { offset, bytes } of chunks) {
         lane.shared.count("encoded", bytes.length);
         await lane.shared.throttle(bytes.length);
-        lane.shared.count("sent", await sink.writeSparse(bytes, offset, HOLE));
+        lane.shared.count("sent", sink.writeSparse(bytes, offset, HOLE));
       }
-      await sink.write(shape.tail, endOf(range));
+      sink.writeNow(shape.tail, endOf(range));
       return { ...receipt("", {}), offset: range.offset };
     }
     case "discard": {
@@ -121,7 +122,7 @@ async function producePacked(
     yield* readChunks(job, reader, digest, buffers, lane, signal, gaps);
     window = reader.window;
   }
-  const units = await encodeSegment(job, shape, lane.encoder(shape), chunks, out);
+  const units = await encodeSegment(job, shape, await lane.encoder(shape), chunks, out);
   const body = withDigest(job, out.chunks(), lane.shared);
   const receipt = (etag: string): SegmentReceipt => ({
     number: job.number,
@@ -145,7 +146,7 @@ async function producePacked(
         await using sink = await FileSink.open(target);
         let position = offset;
         for await (const bytes of body.bytes) {
-          await sink.write(bytes, position);
+          sink.writeNow(bytes, position);
           position += bytes.length;
         }
         return { ...receipt(""), offset };
@@ -181,9 +182,11 @@ async function* readChunks(
   signal: AbortSignal,
   gaps: "read" | "passed over" = "read",
 ): AsyncGenerator<GuestChunk> {
+  const ahead = new ReadAhead(job.pieces, lane.sources);
   let turn: 0 | 1 = 0;
   for (let offset = job.range.offset; offset < endOf(job.range); ) {
     lane.shared.throwIfStopped();
+    ahead.at(offset - job.range.offset);
     // Chunks end on multiples of their size, so that no coded unit is cut.
     const length = Math.min(job.chunk - (offset % job.chunk), endOf(job.range) - offset);
     // The first bytes of a disk are looked at in any case: some formats store them also when they are zeros.

@@ -13,7 +13,7 @@ const STOP_POLL_MS = 100;
 
 export interface Thread {
   readonly buffers: LaneBuffers;
-  encoder(shape: PackedShape): UnitEncoder;
+  encoder(shape: PackedShape): Promise<UnitEncoder>;
 }
 
 /** Never throws: a failure is an outcome, since errors lose their class between threads. */

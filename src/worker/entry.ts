@@ -2,7 +2,6 @@
 
 import { Fault } from "../fault/fault.ts";
 import type { UnitEncoder } from "../format/format.ts";
-import { formatNamed } from "../format/registry.ts";
 import type { PackedShape, SegmentJob, SegmentOutcome } from "../transfer/job.ts";
 import { LaneBuffers } from "../transfer/lane-buffers.ts";
 import { runJob } from "../transfer/run-job.ts";
@@ -10,8 +9,10 @@ import { handOver } from "./hand-over.ts";
 
 const buffers = new LaneBuffers();
 
-function encoder(shape: PackedShape): UnitEncoder {
+async function encoder(shape: PackedShape): Promise<UnitEncoder> {
   const { encoding } = shape;
+  // Loaded by the first packed job: flat ones know no format.
+  const { formatNamed } = await import("../format/registry.ts");
   const made = formatNamed(encoding.format).writer.encoder?.(encoding);
   if (made === undefined) throw new Fault("INTERNAL", `${encoding.format} has no unit encoder`);
   return made;

@@ -23,15 +23,14 @@ export function createPool(options: PoolOptions): Pool {
   const threads = options.threads ?? Math.max(1, availableParallelism());
   const pool = new Piscina<SegmentJob, SegmentOutcome>({
     filename: new URL(`./entry${extname(import.meta.filename)}`, import.meta.url).href,
-    minThreads: 1,
+    // All of them start with the pool, while the image is still being opened.
+    minThreads: threads,
     maxThreads: threads,
     concurrentTasksPerWorker: options.lanesPerThread,
     // A thread that sleeps in Atomics.wait between tasks would freeze its open sockets and timers.
     atomics: "disabled",
     // Segments of one output file wait for those before them: the queue must never reorder.
     stricterFIFO: true,
-    // Threads are kept between transfers of a daemon, and let go when there is nothing to do.
-    idleTimeout: 10_000,
   });
   return {
     threads,

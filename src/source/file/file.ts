@@ -1,5 +1,5 @@
 /** A file or block device on this host. */
-import { type BigIntStats, close, constants, fstat, open, read } from "node:fs";
+import { type BigIntStats, close, constants, fstat, open, read, readSync } from "node:fs";
 import { readFile, realpath } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -7,7 +7,7 @@ import type { Extent, Range } from "../../bytes/range.ts";
 import { endOf, mergeExtents } from "../../bytes/range.ts";
 import { SECTOR } from "../../bytes/units.ts";
 import { Fault } from "../../fault/fault.ts";
-import { seekData, seekHole } from "../../native/libc.ts";
+import { fadvise, seekData, seekHole } from "../../native/libc.ts";
 import type { Source, SourceRecipe } from "../source.ts";
 
 const openFd = promisify(open);
@@ -18,10 +18,21 @@ const statFd = (fd: number): Promise<BigIntStats> =>
   );
 
 /**
+ * How a read waits. `blocking` is for a thread that has nothing else to do: it saves the way through the thread pool
+ * of libuv and back, which costs more than the copy of a chunk that is in the page cache, and the pool's four threads
+ * are no limit. What is not in the cache is asked for in time by `prefetch`.
+ */
+export type Waiting = "blocking" | "asynchronous";
+
+/**
  * Opens a regular file or a block device for reading, pinned to its present size and modification time.
  * @throws Fault NOT_FOUND, PERMISSION, USAGE (a directory, a pipe), SOURCE_CHANGED when it is not `expected`.
  */
-export async function openFile(path: string, expected?: { readonly version: string }): Promise<Source> {
+export async function openFile(
+  path: string,
+  expected?: { readonly version: string },
+  waiting: Waiting = "asynchronous",
+): Promise<Source> {
   const absolute = resolve(path);
   // Without O_NONBLOCK, opening a pipe would wait for somebody to write to it.
   const fd = await openFd(absolute, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
@@ -30,14 +41,22 @@ export async function openFile(path: string, expected?: { readonly version: stri
   try {
     const { size, version } = await identify(fd, absolute, path);
     if (expected !== undefined && expected.version !== version) throw changed(path);
-    return fileSource(fd, absolute, path, size, version);
+    return fileSource(fd, { absolute, name: path, size, version, waiting });
   } catch (error) {
     await closeFd(fd);
     throw Fault.from(error, path);
   }
 }
 
-function fileSource(fd: number, absolute: string, name: string, size: number, version: string): Source {
+interface Pinned {
+  readonly absolute: string;
+  readonly name: string;
+  readonly size: number;
+  readonly version: string;
+  readonly waiting: Waiting;
+}
+
+function fileSource(fd: number, { absolute, name, size, version, waiting }: Pinned): Source {
   return {
     name,
     size,
@@ -53,10 +72,16 @@ function fileSource(fd: number, absolute: string, name: string, size: number, ve
         );
       }
       for (let done = 0; done < into.length; ) {
-        const count = await readSome(fd, into, done, position + done, name);
+        const count =
+          waiting === "blocking"
+            ? readNow(fd, into, done, position + done, name)
+            : await readSome(fd, into, done, position + done, name);
         if (count === 0) throw changed(name);
         done += count;
       }
+    },
+    prefetch({ offset, length }) {
+      fadvise(fd, offset, length, "willneed");
     },
     extents: (range) => mergeExtents(holes(fd, range)),
     async recipe(): Promise<SourceRecipe> {
@@ -85,6 +110,14 @@ function readSome(
       else done(count);
     });
   });
+}
+
+function readNow(fd: number, into: Uint8Array, offset: number, position: number, name: string): number {
+  try {
+    return readSync(fd, into, offset, into.length - offset, position);
+  } catch (error) {
+    throw Fault.from(error, `${name}: reading at ${position}`);
+  }
 }
 
 function* holes(fd: number, range: Range): Generator<Extent> {
