@@ -1,4 +1,5 @@
 /** An image: one disk or several that belong together, kept in the image store of a region. */
+import type { Checksums } from "../digest/checksum.ts";
 
 export const IMAGE_STATUSES = [
   "Creating",
@@ -28,6 +29,7 @@ export interface ImageDisk {
   readonly object?: string;
   /** Bytes of the object. */
   readonly size?: number;
+  readonly checksums?: Checksums;
   readonly guestDigest?: string;
 }
 

@@ -24,7 +24,8 @@ export interface TaskRecord extends AsyncDisposable {
    * Accepts a task, with all that belongs to it: the client token, the catalogue entries that it reserves, the names
    * that it claims. All of it, or nothing. Accepts that arrive together share one write to disk.
    * @throws Fault IDEMPOTENCY_MISMATCH; CONFLICT when an unfinished task claims one of the names, or the catalogue has
-   * changed; QUOTA_EXCEEDED; ALREADY_EXISTS when an image of that name is there; THROTTLED.
+   * changed; QUOTA_EXCEEDED; ALREADY_EXISTS when an image of that name is there; NOT_FOUND when it names a region that
+   * is not there; THROTTLED when too many wait.
    */
   accept(acceptance: Acceptance): Promise<Accepted>;
   /**
@@ -50,8 +51,8 @@ export interface TaskRecord extends AsyncDisposable {
   claim(claim: Claim): Promise<readonly Task[]>;
   /** Queues again every task that this runner holds: for a daemon that starts, and knows that it runs nothing. */
   recover(runner: string, at: number): Promise<readonly Task[]>;
-  /** When the earliest of the waiting tasks that are held back may start. */
-  nextStart(): Promise<number | undefined>;
+  /** When the earliest of the waiting tasks that are held back beyond `at` may start. */
+  nextStart(at: number): Promise<number | undefined>;
 
   /** Ascending. Events become visible in the order of their numbers: what is read once is never added to. */
   events(query: EventQuery): Promise<readonly RecordedEvent[]>;
@@ -60,7 +61,7 @@ export interface TaskRecord extends AsyncDisposable {
   /** Resolves once there is an event after `after`. */
   news(after: number, signal: AbortSignal): Promise<void>;
 
-  /** Removes tasks that ended before `endedBefore`, at most `limit`, and tokens that nobody needs any more. */
+  /** Removes what has ended long ago, events included, and says how many tasks that were. Numbers are not used again. */
   forget(retention: Retention): Promise<number>;
 
   audit(entry: AuditEntry): Promise<void>;
@@ -84,7 +85,7 @@ export interface Shelf<Entry> {
   list(query: ShelfQuery): Promise<readonly Versioned<Entry>[]>;
   /** @throws Fault ALREADY_EXISTS; NOT_FOUND when it names a region that is not there. */
   add(entry: Entry): Promise<Versioned<Entry>>;
-  /** @throws Fault NOT_FOUND; CONFLICT when the version is not the newest; ALREADY_EXISTS when the name is taken. */
+  /** @throws Fault NOT_FOUND; CONFLICT when the version is not the newest. */
   replace(entry: Entry, version: number): Promise<Versioned<Entry>>;
   /** @throws Fault NOT_FOUND; CONFLICT when the version is not the newest, or something still needs the entry. */
   remove(id: string, version: number): Promise<void>;
@@ -106,6 +107,8 @@ export interface Acceptance {
   readonly token?: ClientToken;
   /** Entries that are made with the task. */
   readonly images: readonly Image[];
+  /** Whether they may bear the name of another image of their project and region. */
+  readonly sameName: "refuse" | "allow";
   /** Volumes that become `uploading`, as they have been seen. */
   readonly volumes: readonly Versioned<Volume>[];
   /** Images that must be as they have been seen. */
@@ -151,9 +154,10 @@ export interface Claim {
 }
 
 export interface Retention {
-  /** Tasks that ended earlier are removed. */
+  /** Tasks that ended earlier are removed, unless their token is still kept. */
   readonly endedBefore: number;
   /** Tokens given earlier are removed, unless their task has not ended. */
   readonly tokensBefore: number;
+  /** Tasks to remove at most. */
   readonly most: number;
 }

@@ -53,6 +53,8 @@ export interface NewImage {
   readonly architecture?: string;
   readonly platform?: string;
   readonly bootMode?: string;
+  /** Whether another image of the project may bear the name already; absent: it may not. */
+  readonly sameName?: "refuse" | "allow";
 }
 
 export interface ImportRequest extends Asked {

@@ -1,0 +1,118 @@
+/** One SQLite file: how it is opened, brought to the newest schema, and asked. */
+import { closeSync, openSync } from "node:fs";
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { Fault } from "../../fault/fault.ts";
+import { APPLICATION_ID, STEPS } from "./schema.ts";
+import { sqliteFault } from "./sqlite-fault.ts";
+
+/** How long to wait for another process to let go of the file. The whole program stands still meanwhile. */
+const BUSY_TIMEOUT_MS = 2000;
+
+export type Row = Readonly<Record<string, string | number | null>>;
+
+export class Database implements Disposable {
+  readonly name: string;
+  readonly #db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  constructor(name: string, db: DatabaseSync) {
+    this.name = name;
+    this.#db = db;
+  }
+
+  /** Statements are prepared once: their text never holds a value. */
+  #prepared(sql: string): StatementSync {
+    const known = this.#statements.get(sql);
+    if (known !== undefined) return known;
+    const statement = this.#db.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+
+  one(sql: string, ...values: readonly SQLInputValue[]): Row | undefined {
+    return this.#prepared(sql).get(...values) as Row | undefined;
+  }
+
+  all(sql: string, ...values: readonly SQLInputValue[]): readonly Row[] {
+    return this.#prepared(sql).all(...values) as Row[];
+  }
+
+  /** Row by row, as far as the caller goes. */
+  each(sql: string, ...values: readonly SQLInputValue[]): Iterable<Row> {
+    return this.#prepared(sql).iterate(...values) as Iterable<Row>;
+  }
+
+  /** The id of the inserted row, and how many rows were changed. */
+  run(sql: string, ...values: readonly SQLInputValue[]): { readonly id: number; readonly changes: number } {
+    const { lastInsertRowid, changes } = this.#prepared(sql).run(...values);
+    return { id: Number(lastInsertRowid), changes: Number(changes) };
+  }
+
+  exec(sql: string): void {
+    this.#db.exec(sql);
+  }
+
+  [Symbol.dispose](): void {
+    this.#db.close();
+  }
+}
+
+/**
+ * @param steps all of the schema, for tests of older ones.
+ * @throws Fault CONFLICT when another process has the file; FORMAT_MISMATCH when it is somebody else's;
+ * UNSUPPORTED_FORMAT when a newer program has written it.
+ */
+export function openDatabase(path: string, steps: readonly string[] = STEPS): Database {
+  let db: DatabaseSync | undefined;
+  try {
+    // Requests may hold signed URLs: the file is its owner's alone.
+    closeSync(openSync(path, "a", 0o600));
+    db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+    // One process owns the file: two schedulers on one record would run every task twice.
+    db.exec("PRAGMA locking_mode = EXCLUSIVE");
+    db.exec("PRAGMA journal_mode = WAL");
+    db.exec("PRAGMA synchronous = FULL");
+    db.exec("PRAGMA foreign_keys = ON");
+    const database = new Database(path, db);
+    migrate(database, steps);
+    return database;
+  } catch (error) {
+    db?.close();
+    throw sqliteFault(error, path);
+  }
+}
+
+/** All missing steps or none: a crash leaves the file as it was. */
+function migrate(database: Database, steps: readonly string[]): void {
+  database.exec("BEGIN EXCLUSIVE");
+  try {
+    const version = pragma(database, "user_version");
+    refuseStrangers(database, version, steps.length);
+    for (const step of steps.slice(version)) database.exec(step);
+    database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
+    database.exec(`PRAGMA user_version = ${steps.length}`);
+    database.exec("COMMIT");
+  } catch (error) {
+    database.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+function refuseStrangers(database: Database, version: number, newest: number): void {
+  const { name } = database;
+  const tables = Number(database.one("SELECT count(*) AS n FROM sqlite_schema")?.["n"]);
+  if (tables > 0 && pragma(database, "application_id") !== APPLICATION_ID) {
+    throw new Fault("FORMAT_MISMATCH", `${name}: is a database of another program`);
+  }
+  if (version > newest) {
+    throw new Fault(
+      "UNSUPPORTED_FORMAT",
+      `${name}: was written by a newer diskferry (schema ${version}; this one knows up to ${newest})`,
+      { details: { schema: version, newest } },
+    );
+  }
+}
+
+function pragma(database: Database, name: "user_version" | "application_id"): number {
+  return Number(database.one(`PRAGMA ${name}`)?.[name]);
+}

@@ -1,0 +1,134 @@
+/** The embedded store of record: one SQLite file, owned by one process. */
+import type { Destination } from "../../catalog/destination.ts";
+import type { Image } from "../../catalog/image.ts";
+import type { Key } from "../../catalog/key.ts";
+import type { Project } from "../../catalog/project.ts";
+import type { Region } from "../../catalog/region.ts";
+import type { Volume } from "../../catalog/volume.ts";
+import type { AuditEntry, AuditQuery, RecordedAudit } from "../audit.ts";
+import type { Catalogue, Retention, TaskRecord } from "../record.ts";
+import { accept, replayed } from "./accept.ts";
+import { type Database, openDatabase } from "./database.ts";
+import { lastEvent, listEvents } from "./event-table.ts";
+import { apply, claim, nextStart, recover } from "./run-table.ts";
+import { entries, shelf } from "./shelf.ts";
+import { countTasks, findTask, listTasks } from "./task-table.ts";
+import { Writer } from "./writer.ts";
+
+/**
+ * Opens the file, or makes it.
+ * @throws Fault; see `openDatabase`.
+ */
+export function openSqliteRecord(path: string): TaskRecord {
+  const database = openDatabase(path);
+  let news = Promise.withResolvers<void>();
+  const writer = new Writer(database, () => {
+    news.resolve();
+    news = Promise.withResolvers<void>();
+  });
+  const tables = openTables(database);
+  return {
+    catalogue: catalogueOf(database, writer, tables),
+    accept: (acceptance) => writer.write(() => accept(database, tables, acceptance)),
+    replayed: async (token) => replayed(database, token),
+    task: async (id) => findTask(database, id),
+    tasks: async (query) => listTasks(database, query),
+    countTasks: async (where) => countTasks(database, where),
+    apply: (task, event, at) => writer.write(() => apply(database, tables, task, event, at)),
+    claim: (claimed) => writer.write(() => claim(database, tables, claimed)),
+    recover: (runner, at) => writer.write(() => recover(database, tables, runner, at)),
+    nextStart: async (at) => nextStart(database, at),
+    events: async (query) => listEvents(database, query),
+    lastEvent: async () => lastEvent(database),
+    async news(after, signal) {
+      const stopped = Promise.withResolvers<never>();
+      const stop = () => stopped.reject(signal.reason);
+      signal.addEventListener("abort", stop, { once: true });
+      try {
+        signal.throwIfAborted();
+        while (lastEvent(database) <= after) await Promise.race([news.promise, stopped.promise]);
+      } finally {
+        signal.removeEventListener("abort", stop);
+      }
+    },
+    forget: (retention) => writer.write(() => forget(database, retention)),
+    audit: (entry) => writer.write(() => appendAudit(database, entry)),
+    audits: async (query) => listAudits(database, query),
+    async [Symbol.asyncDispose]() {
+      writer.close();
+      database[Symbol.dispose]();
+    },
+  };
+}
+
+function openTables(database: Database) {
+  return {
+    regions: entries<Region>(database, "region", ({ id, localName }) => ({ id, name: localName })),
+    projects: entries<Project>(database, "project", ({ id, name }) => ({ id, name })),
+    images: entries<Image>(database, "image", (image) => image),
+    volumes: entries<Volume>(database, "volume", (volume) => volume),
+    destinations: entries<Destination>(database, "destination", ({ name, project, region }) => ({
+      id: name,
+      project,
+      region,
+      name,
+    })),
+    keys: entries<Key>(database, "key", ({ id, project, region }) => ({ id, project, region, name: id })),
+  };
+}
+
+/** Whether an unfinished task still needs an entry: each asks with its id. */
+const UNFINISHED = "SELECT 1 FROM task WHERE ended_at IS NULL AND";
+const NEEDED_BY = {
+  region: `${UNFINISHED} EXISTS (SELECT 1 FROM json_each(regions) WHERE value = ?)`,
+  image: `${UNFINISHED} ?1 IN (reads_image, makes_image)`,
+  volume: "SELECT 1 FROM volume WHERE id = ? AND json_extract(body, '$.status') = 'uploading'",
+  destination: `${UNFINISHED} (json_extract(body, '$.spec.destination') = ?1 OR EXISTS (
+    SELECT 1 FROM json_each(body, '$.spec.disks') WHERE json_extract(value, '$.source.destination') = ?1))
+    UNION SELECT 1 FROM region WHERE json_extract(body, '$.imageStore') = ?1`,
+} as const;
+
+function catalogueOf(database: Database, writer: Writer, tables: ReturnType<typeof openTables>): Catalogue {
+  return {
+    regions: shelf(database, writer, tables.regions, NEEDED_BY.region),
+    projects: shelf(database, writer, tables.projects, undefined),
+    images: shelf(database, writer, tables.images, NEEDED_BY.image),
+    volumes: shelf(database, writer, tables.volumes, NEEDED_BY.volume),
+    destinations: shelf(database, writer, tables.destinations, NEEDED_BY.destination),
+    keys: shelf(database, writer, tables.keys, undefined),
+  };
+}
+
+function forget(database: Database, { endedBefore, tokensBefore, most }: Retention): number {
+  database.run(
+    `DELETE FROM client_token WHERE given_at < ?
+     AND task IN (SELECT sequence FROM task WHERE ended_at IS NOT NULL)`,
+    tokensBefore,
+  );
+  return database.run(
+    `DELETE FROM task WHERE sequence IN (
+       SELECT sequence FROM task WHERE ended_at < ?
+       AND NOT EXISTS (SELECT 1 FROM client_token WHERE client_token.task = task.sequence)
+       ORDER BY ended_at LIMIT ?)`,
+    endedBefore,
+    most,
+  ).changes;
+}
+
+function appendAudit(database: Database, entry: AuditEntry): void {
+  database.run("INSERT INTO audit (project, body) VALUES (?, ?)", entry.project, JSON.stringify(entry));
+}
+
+function listAudits(database: Database, { project, before, limit }: AuditQuery): RecordedAudit[] {
+  const rows = database.all(
+    `SELECT sequence, body FROM audit
+     WHERE sequence < ? AND (?2 IS NULL OR project = ?2) ORDER BY sequence DESC LIMIT ?3`,
+    before ?? Number.MAX_SAFE_INTEGER,
+    project ?? null,
+    limit,
+  );
+  return rows.map((row) => ({
+    ...(JSON.parse(String(row["body"])) as AuditEntry),
+    sequence: Number(row["sequence"]),
+  }));
+}

@@ -1,0 +1,122 @@
+/** Who runs what: claiming, going on, giving back. Runs inside one transaction. */
+import type { Image } from "../../catalog/image.ts";
+import type { Slots } from "../../catalog/region.ts";
+import type { Volume } from "../../catalog/volume.ts";
+import { Fault } from "../../fault/fault.ts";
+import { madeImage, readVolumes, type TaskKind } from "../../task/spec.ts";
+import { isRefusal, mustStop, type Refusal, step, type TaskEvent } from "../../task/step.ts";
+import { isFinal, type Task } from "../../task/task.ts";
+import { admit, type InUse, type Waiting } from "../admission.ts";
+import type { Claim } from "../record.ts";
+import { settledImage, settledVolume } from "../settle.ts";
+import type { Database, Row } from "./database.ts";
+import { appendEvent } from "./event-table.ts";
+import type { Entries } from "./shelf.ts";
+import { findTask, taskOf, updateTask } from "./task-table.ts";
+
+interface Settled {
+  readonly images: Entries<Image>;
+  readonly volumes: Entries<Volume>;
+}
+
+export function apply(
+  database: Database,
+  settled: Settled,
+  id: string,
+  event: TaskEvent,
+  at: number,
+): Task | Refusal | undefined {
+  const before = findTask(database, id);
+  if (before === undefined) return undefined;
+  const task = step(before, event, at);
+  if (isRefusal(task)) return task;
+  updateTask(database, before, task);
+  appendEvent(database, task, event, at);
+  settle(settled, before, task, at);
+  return task;
+}
+
+function settle({ images, volumes }: Settled, before: Task, task: Task, at: number): void {
+  const begun = before.attempts === 0 && task.attempts === 1;
+  if (!begun && !isFinal(task.state)) return;
+  const made = images.find(madeImage(task.spec) ?? "");
+  if (made !== undefined) {
+    const image = settledImage(made.entry, task);
+    if (image === undefined) images.delete(made.entry.id, made.version);
+    else images.update(image, made.version);
+  }
+  if (!isFinal(task.state)) return;
+  for (const id of readVolumes(task.spec)) {
+    const read = volumes.find(id);
+    if (read?.entry.status === "uploading") volumes.update(settledVolume(read.entry, at), read.version);
+  }
+}
+
+export function claim(database: Database, settled: Settled, { runner, at, most, kinds }: Claim): Task[] {
+  const may = (kind: TaskKind): boolean => kinds === undefined || kinds.includes(kind);
+  const cancelling = waiting(database, "cancelling", at).map(taskOf);
+  const cleaning = cancelling.filter((task) => mustStop(task) && may(task.spec.kind)).slice(0, most);
+  const queue = function* (): Generator<Waiting> {
+    for (const task of cancelling) if (!mustStop(task) && may(task.spec.kind)) yield waitingTask(task);
+    for (const row of eachQueued(database, at)) {
+      const kind = row["kind"] as TaskKind;
+      if (may(kind)) yield { id: String(row["id"]), kind, regions: JSON.parse(String(row["regions"])) };
+    }
+  };
+  const admitted = admit(queue(), slotsOfRegions(database), inUse(database), most - cleaning.length);
+  const start = (id: string, slots: readonly string[]): Task => {
+    const started = apply(database, settled, id, { kind: "started", runner, slots }, at);
+    if (started !== undefined && !isRefusal(started)) return started;
+    throw new Fault("INTERNAL", `task ${id}: waits, but does not start`);
+  };
+  return [
+    ...cleaning.map(({ id }) => start(id, [])),
+    ...admitted.map(({ id, regions }) => start(id, regions)),
+  ];
+}
+
+export function recover(database: Database, settled: Settled, runner: string, at: number): Task[] {
+  const rows = database.all("SELECT id FROM task WHERE runner = ? ORDER BY sequence", runner);
+  return rows.flatMap((row) => {
+    const task = apply(database, settled, String(row["id"]), { kind: "requeued" }, at);
+    return task === undefined || isRefusal(task) ? [] : [task];
+  });
+}
+
+export function nextStart(database: Database, at: number): number | undefined {
+  const row = database.one(
+    `SELECT min(not_before) AS at FROM task
+     WHERE ended_at IS NULL AND state IN ('queued', 'cancelling') AND runner IS NULL AND not_before > ?`,
+    at,
+  );
+  return row?.["at"] === null || row === undefined ? undefined : Number(row["at"]);
+}
+
+const WAITING = `FROM task WHERE ended_at IS NULL AND state = ? AND runner IS NULL
+  AND coalesce(not_before, 0) <= ? ORDER BY sequence`;
+
+function waiting(database: Database, state: "cancelling", at: number): readonly Row[] {
+  return database.all(`SELECT body ${WAITING}`, state, at);
+}
+
+function eachQueued(database: Database, at: number): Iterable<Row> {
+  return database.each(`SELECT id, kind, regions ${WAITING}`, "queued", at);
+}
+
+function waitingTask({ id, spec, regions }: Task): Waiting {
+  return { id, kind: spec.kind, regions };
+}
+
+function slotsOfRegions(database: Database): Map<string, Slots> {
+  const rows = database.all("SELECT id, json_extract(body, '$.slots') AS slots FROM region");
+  return new Map(rows.map((row) => [String(row["id"]), JSON.parse(String(row["slots"])) as Slots]));
+}
+
+function inUse(database: Database): InUse[] {
+  const rows = database.all("SELECT region, kind, count(*) AS n FROM slot GROUP BY region, kind");
+  return rows.map((row) => ({
+    region: String(row["region"]),
+    kind: row["kind"] as TaskKind,
+    count: Number(row["n"]),
+  }));
+}

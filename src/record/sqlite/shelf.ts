@@ -1,0 +1,142 @@
+/** A kind of catalogue entries as a table. */
+import type { SQLInputValue } from "node:sqlite";
+import type { Versioned } from "../../catalog/entry.ts";
+import { Fault } from "../../fault/fault.ts";
+import type { Shelf } from "../record.ts";
+import type { Database, Row } from "./database.ts";
+import { breaksReference } from "./sqlite-fault.ts";
+import type { Writer } from "./writer.ts";
+
+/** Names of tables: never a value from outside. */
+type Table = "region" | "project" | "image" | "volume" | "destination" | "key";
+
+/** What a row says beside its body. */
+interface Columns {
+  readonly id: string;
+  readonly project?: string | undefined;
+  readonly region?: string | undefined;
+  readonly name: string;
+}
+
+/** One table, for use inside a transaction. */
+export interface Entries<Entry> {
+  readonly table: Table;
+  find(id: string): Versioned<Entry> | undefined;
+  insert(entry: Entry): Versioned<Entry>;
+  update(entry: Entry, version: number): Versioned<Entry>;
+  delete(id: string, version: number): void;
+}
+
+export function entries<Entry>(
+  database: Database,
+  table: Table,
+  columns: (entry: Entry) => Columns,
+): Entries<Entry> {
+  const find = (id: string): Versioned<Entry> | undefined => {
+    const row = database.one(`SELECT version, body FROM ${table} WHERE id = ?`, id);
+    return row === undefined ? undefined : versionedOf(row);
+  };
+  /** @throws Fault NOT_FOUND, CONFLICT */
+  const seen = (id: string, version: number): void => {
+    const now = find(id);
+    if (now === undefined) throw new Fault("NOT_FOUND", `there is no ${table} ${id}`);
+    if (now.version !== version) {
+      throw new Fault("CONFLICT", `${table} ${id}: has changed meanwhile`, {
+        details: { version: now.version },
+      });
+    }
+  };
+  return {
+    table,
+    find,
+    insert(entry) {
+      const { id, project, region, name } = columns(entry);
+      if (find(id) !== undefined) throw new Fault("ALREADY_EXISTS", `there is a ${table} ${id} already`);
+      resolving(table, () =>
+        database.run(
+          `INSERT INTO ${table} (id, project, region, name, version, body) VALUES (?, ?, ?, ?, 1, ?)`,
+          id,
+          project ?? null,
+          region ?? null,
+          name,
+          JSON.stringify(entry),
+        ),
+      );
+      return { entry, version: 1 };
+    },
+    update(entry, version) {
+      const { id, project, region, name } = columns(entry);
+      seen(id, version);
+      resolving(table, () =>
+        database.run(
+          `UPDATE ${table} SET project = ?, region = ?, name = ?, version = version + 1, body = ? WHERE id = ?`,
+          project ?? null,
+          region ?? null,
+          name,
+          JSON.stringify(entry),
+          id,
+        ),
+      );
+      return { entry, version: version + 1 };
+    },
+    delete(id, version) {
+      seen(id, version);
+      try {
+        database.run(`DELETE FROM ${table} WHERE id = ?`, id);
+      } catch (error) {
+        if (!breaksReference(error)) throw error;
+        throw new Fault("CONFLICT", `${table} ${id}: is still needed by other entries`, { cause: error });
+      }
+    },
+  };
+}
+
+/** The same table for callers from outside. `neededBy` asks with the id, twice if need be, whether it is still needed. */
+export function shelf<Entry>(
+  database: Database,
+  writer: Writer,
+  rows: Entries<Entry>,
+  neededBy: string | undefined,
+): Shelf<Entry> {
+  const { table } = rows;
+  return {
+    get: async (id) => rows.find(id),
+    async list({ project, region, name, limit, after }) {
+      const parts = ["id > ?"];
+      const values: SQLInputValue[] = [after ?? ""];
+      for (const [column, value] of [
+        ["project", project],
+        ["region", region],
+        ["name", name],
+      ] as const) {
+        if (value === undefined) continue;
+        parts.push(`${column} = ?`);
+        values.push(value);
+      }
+      const sql = `SELECT version, body FROM ${table} WHERE ${parts.join(" AND ")} ORDER BY id LIMIT ?`;
+      return database.all(sql, ...values, limit).map((row) => versionedOf<Entry>(row));
+    },
+    add: (entry) => writer.write(() => rows.insert(entry)),
+    replace: (entry, version) => writer.write(() => rows.update(entry, version)),
+    remove: (id, version) =>
+      writer.write(() => {
+        if (neededBy !== undefined && database.one(neededBy, id) !== undefined) {
+          throw new Fault("CONFLICT", `${table} ${id}: an unfinished task needs it`);
+        }
+        rows.delete(id, version);
+      }),
+  };
+}
+
+function versionedOf<Entry>(row: Row): Versioned<Entry> {
+  return { entry: JSON.parse(String(row["body"])) as Entry, version: Number(row["version"]) };
+}
+
+function resolving(table: Table, write: () => unknown): void {
+  try {
+    write();
+  } catch (error) {
+    if (!breaksReference(error)) throw error;
+    throw new Fault("NOT_FOUND", `the region of this ${table} is not there`, { cause: error });
+  }
+}
