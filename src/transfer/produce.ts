@@ -76,7 +76,7 @@ async function produceFlat(
     case "http": {
       const start = shape.zeros === "skip" ? await leadingZeros(chunks) : { zeros: 0, first: undefined };
       if (start === "all zero") return { ...receipt("", {}), zero: true };
-      const body = withDigest(job, flatBody(start, chunks, shape), lane.shared);
+      const body = withDigest(job, flatBody(start, chunks, shape), length, lane.shared);
       const etag = await sendHttp(target, length, body.bytes, body.checksums, signal);
       return receipt(etag, body.checksums());
     }
@@ -91,7 +91,8 @@ async function produceFlat(
       return { ...receipt("", {}), offset: range.offset };
     }
     case "discard": {
-      const body = withDigest(job, flatBody({ zeros: 0, first: undefined }, chunks, shape), lane.shared);
+      const all = flatBody({ zeros: 0, first: undefined }, chunks, shape);
+      const body = withDigest(job, all, length, lane.shared);
       for await (const bytes of body.bytes) void bytes;
       return receipt("", body.checksums());
     }
@@ -123,7 +124,7 @@ async function producePacked(
     window = reader.window;
   }
   const units = await encodeSegment(job, shape, await lane.encoder(shape), chunks, out);
-  const body = withDigest(job, out.chunks(), lane.shared);
+  const body = withDigest(job, out.chunks(), out.length, lane.shared);
   const receipt = (etag: string): SegmentReceipt => ({
     number: job.number,
     length: out.length,
@@ -238,15 +239,26 @@ function* zeros(count: number): Generator<Uint8Array> {
     yield ZEROS.subarray(0, Math.min(left, ZEROS.length));
 }
 
-/** Lets bytes pass to a destination: digests and counts them, and keeps to the bandwidth limit. */
-function withDigest(job: SegmentJob, from: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, shared: Shared) {
+/**
+ * Lets `length` bytes pass to a destination: digests and counts them, and keeps to the bandwidth limit. A chunk is
+ * hashed at the latest when the next one has passed; the last before it passes, since a reply to it may follow at once.
+ */
+function withDigest(
+  job: SegmentJob,
+  from: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  length: number,
+  shared: Shared,
+) {
   const digest = createPartDigest(job.checksums);
+  let left = length;
   let sums: Checksums | undefined;
   const leaves = job.target.kind === "http" || job.target.kind === "file";
   async function* bytes(): AsyncGenerator<Uint8Array> {
     for await (const chunk of from) {
       shared.throwIfStopped();
-      await digest.update(chunk);
+      left -= chunk.length;
+      digest.hold(chunk);
+      if (left <= 0) await digest.settle(0);
       shared.count("encoded", chunk.length);
       const step = Math.min(shared.step, chunk.length);
       for (let at = 0; at < chunk.length; at += step) {
@@ -255,6 +267,8 @@ function withDigest(job: SegmentJob, from: AsyncIterable<Uint8Array> | Iterable<
         yield slice;
         if (leaves) shared.count("sent", slice.length);
       }
+      // What is read next takes the place of the chunk before this one.
+      await digest.settle(1);
     }
   }
   return {
