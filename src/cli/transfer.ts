@@ -20,6 +20,7 @@ interface TransferOptions extends ImageOptions, LogOptions {
   readonly format?: string;
   readonly compression?: Compression;
   readonly level?: number;
+  readonly recompress?: true;
   readonly clusterSize?: number;
   readonly roundTo?: number;
   readonly segmentSize?: number;
@@ -54,6 +55,7 @@ export function addTransfer(program: Command, context: CliContext): void {
     )
     .addOption(compressionOption())
     .option("--level <n>", "compression level", countOption)
+    .option("--recompress", "compress anew what a qcow2 with the same compression and cluster size stores")
     .option("--cluster-size <size>", "cluster size of a written qcow2, 512 to 2M (default: 64K)", sizeOption)
     .option("--round-to <size>", "round the virtual size up, such as 1M for Azure", sizeOption)
     .option("--segment-size <size>", "disk bytes of one segment or part", sizeOption)
@@ -109,6 +111,7 @@ async function runTransfer(
             "memory",
           ),
           ...(options.segmentSize === undefined ? {} : { segment: options.segmentSize }),
+          adopt: options.recompress ? "nothing" : "coded units",
           bandwidth: options.bandwidth ?? 0,
           existing: options.overwrite ? "replace" : "refuse",
           unfinished: options.restart ? "discard" : "resume",
@@ -162,7 +165,7 @@ function finish(reporter: Reporter, result: Transferred, seconds: number): void 
       object: object.name,
       size: object.size,
       virtualSize,
-      guestDigest,
+      ...(guestDigest === undefined ? {} : { guestDigest }),
       checksums: {
         ...checksums,
         ...object.confirmed,
@@ -178,7 +181,7 @@ function finish(reporter: Reporter, result: Transferred, seconds: number): void 
       `landed    ${object.name}`,
       `size      ${formatSize(object.size)} of a ${formatSize(virtualSize)} disk`,
       `sent      ${formatSize(sent)}${saved > 0 ? `, ${formatSize(saved)} saved` : ""}`,
-      `digest    ${guestDigest}${verified ? " (read back and equal)" : ""}`,
+      `digest    ${guestDigest ?? 'copied as stored, not decoded: "diskferry verify" compares'}${verified ? " (read back and equal)" : ""}`,
       ...(object.remains ?? []).map((name) => `left over ${name}: it could not be removed`),
       `time      ${formatTime(seconds)}, ${formatSize(Math.round(virtualSize / Math.max(seconds, 0.001)))}/s of disk`,
     ],

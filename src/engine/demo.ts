@@ -103,6 +103,7 @@ async function demonstrate(
         existing: "refuse",
         unfinished: "resume",
         verify: "digest",
+        adopt: "coded units",
       },
       enginePorts,
       signal,

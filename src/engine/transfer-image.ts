@@ -6,10 +6,10 @@ import { Fault } from "../fault/fault.ts";
 import type { Compression, Image, Layout } from "../format/format.ts";
 import { formatByUserName } from "../format/registry.ts";
 import type { Destination, UploadIntent } from "../store/store.ts";
-import { digestImage } from "../transfer/digest-image.ts";
+import { digestImage, type ReadPorts } from "../transfer/digest-image.ts";
 import type { Producer } from "../transfer/job.ts";
 import { type Journal, memoryJournal, openJournal } from "../transfer/journal.ts";
-import type { LandedPart, PlanSummary, TransferResult } from "../transfer/request.ts";
+import type { Adopt, LandedPart, PlanSummary, TransferResult } from "../transfer/request.ts";
 import type { Progress } from "../transfer/shared.ts";
 import { transfer } from "../transfer/transfer.ts";
 import { fileInDirectory } from "./file-name.ts";
@@ -23,7 +23,9 @@ export interface TransferImageRequest {
   readonly format?: string;
   /** Absent: none, or zlib and zstd where the format is always compressed. */
   readonly compression?: Compression;
+  /** Whoever asks for a level asks for units that are compressed with it: then nothing is adopted. */
   readonly level?: number;
+  readonly adopt: Adopt;
   readonly clusterSize?: number;
   readonly roundTo?: number;
   readonly segment?: number;
@@ -53,6 +55,7 @@ export interface TransferEvents {
   onLanded?(part: LandedPart): void;
 }
 
+/** With a guest digest if all of the disk was decoded, in the transfer or for reading back. */
 export interface Transferred extends TransferResult {
   readonly verified: boolean;
 }
@@ -76,21 +79,59 @@ export async function transferImage(
 
   events.onStage("transfer");
   const result = await transfer(
-    { ...request, image, layout, destination, identity: identityOf(request, opened, layout) },
+    {
+      ...request,
+      adopt: request.level === undefined ? request.adopt : "nothing",
+      image,
+      layout,
+      destination,
+      identity: identityOf(request, opened, layout),
+    },
     { producer, journal, ...reporting(events) },
     signal,
   );
-  const verified = request.verify === "read back";
-  if (verified) {
-    events.onStage("verify");
-    // Interrupted now, the journal stays, and the same command verifies what has landed.
-    await readBack(destination, format, result.guestDigest, ports, signal).catch(async (error: unknown) => {
-      if (error instanceof Fault && error.code === "VERIFY_FAILED") await journal.remove();
-      throw error;
-    });
+  if (request.verify === "digest") {
+    await journal.remove();
+    return { ...result, verified: false };
   }
-  await journal.remove();
-  return { ...result, verified };
+  events.onStage("verify");
+  try {
+    const guestDigest = result.guestDigest ?? (await readSource(image, destination, ports, signal));
+    await readBack(destination, format, guestDigest, ports, signal);
+    await journal.remove();
+    return { ...result, guestDigest, verified: true };
+  } catch (error) {
+    // Interrupted now, the journal stays, and the same command verifies what has landed.
+    if (error instanceof Fault && error.code === "VERIFY_FAILED") await journal.remove();
+    throw error;
+  }
+}
+
+/** The guest digest of a source that was copied without being decoded. */
+async function readSource(
+  image: Image,
+  destination: Destination,
+  ports: EnginePorts,
+  signal: AbortSignal,
+): Promise<string> {
+  try {
+    return formatGuestDigest(await digestImage(image, readPorts(ports), signal));
+  } catch (error) {
+    if (!(error instanceof Fault && error.code === "IMAGE_CORRUPT")) throw error;
+    const message = `${destination.name}: is a copy of a damaged image, do not use it: ${error.message}`;
+    throw new Fault("VERIFY_FAILED", message, { cause: error });
+  }
+}
+
+function readPorts({ producer, events }: EnginePorts): ReadPorts {
+  return {
+    producer,
+    onProgress: (sample) =>
+      events.onProgress(() => {
+        const { read, total } = sample();
+        return { read, encoded: 0, sent: 0, committed: read, total };
+      }),
+  };
 }
 
 function reporting(events: TransferEvents) {
@@ -138,7 +179,7 @@ function identityOf(request: TransferImageRequest, { image }: OpenedImage, layou
   // Another deflate gives other bytes, and parts of both would not fit together.
   const codecs = layout.shape === "packed" && layout.encoding.compression !== "none" ? codecHelpers() : {};
   return JSON.stringify([
-    1,
+    2,
     codecs,
     versions,
     request.source.snapshot,
@@ -175,7 +216,7 @@ export async function readBack(
   destination: Destination,
   format: string,
   guestDigest: string,
-  { producer, events }: EnginePorts,
+  ports: EnginePorts,
   signal: AbortSignal,
 ): Promise<void> {
   // Opened as what was written, not as what it looks like: a raw disk may well hold another image.
@@ -184,19 +225,7 @@ export async function readBack(
     { source, gate: CLOSED_GATE, allowAmplification: true },
     signal,
   );
-  const digest = await digestImage(
-    image,
-    {
-      producer,
-      onProgress: (sample) =>
-        events.onProgress(() => {
-          const { read, total } = sample();
-          return { read, encoded: 0, sent: 0, committed: read, total };
-        }),
-    },
-    signal,
-  );
-  const found = formatGuestDigest(digest);
+  const found = formatGuestDigest(await digestImage(image, readPorts(ports), signal));
   if (found !== guestDigest) {
     throw new Fault(
       "VERIFY_FAILED",

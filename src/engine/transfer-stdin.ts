@@ -1,9 +1,8 @@
 /** A raw stream of unknown length to any destination. */
 import { formatGuestDigest, GUEST_BLOCK, GuestDigest } from "../digest/guest-digest.ts";
 import { Fault } from "../fault/fault.ts";
-import type { TransferResult } from "../transfer/request.ts";
 import { Shared } from "../transfer/shared.ts";
-import { streamProgress, transferStream } from "../transfer/transfer-stream.ts";
+import { type StreamResult, streamProgress, transferStream } from "../transfer/transfer-stream.ts";
 import { fileInDirectory } from "./file-name.ts";
 import type { StreamTo } from "./places.ts";
 import { type EnginePorts, readBack, type TransferImageRequest, type Transferred } from "./transfer-image.ts";
@@ -56,7 +55,7 @@ async function handOver(
   request: TransferImageRequest,
   { events }: EnginePorts,
   signal: AbortSignal,
-): Promise<TransferResult> {
+): Promise<StreamResult> {
   const shared = Shared.create(0);
   shared.bandwidth = request.bandwidth;
   const guest = new GuestDigest();

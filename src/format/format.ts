@@ -37,6 +37,13 @@ export interface CodedPiece {
   readonly skip: number;
 }
 
+/** How the coded units of an image are stored. */
+export interface Coding {
+  readonly codec: Codec;
+  /** Decoded bytes of a unit. */
+  readonly unit: number;
+}
+
 /** Where a run of guest bytes comes from. */
 export type Piece = ZeroPiece | DataPiece | CodedPiece;
 
@@ -76,6 +83,11 @@ export interface Image extends AsyncDisposable {
   readonly unit: number;
   /** Decoded bytes of a coded unit, which are best decoded once; absent: no piece is coded. */
   readonly codedUnit?: number;
+  /**
+   * The coding of coded units that a layout with the same coding may adopt (`PackedLayout.adopts`): they decode
+   * alone, and bytes behind the end of their streams do no harm. Absent: there are none.
+   */
+  readonly coding?: Coding;
   /** `sequential`: pieces must be decoded in guest order by one lane (codec `deflate-chain`). */
   readonly order: "any" | "sequential";
 
@@ -191,6 +203,12 @@ export interface PackedLayout {
    */
   readonly alwaysStored?: "first unit";
   /**
+   * Units that another image stores in this coding may be stored here as they stand there, at the same offset modulo
+   * a sector. Their entry is the number of their coded bytes, and the unit table gives the place of every unit.
+   * Absent: every unit has to come from the encoder.
+   */
+  readonly adopts?: Coding;
+  /**
    * Exact bytes of the head, a multiple of `alignment`; at least `atLeast`. A layout with a prologue has no head:
    * 0, whatever `atLeast` is.
    */
@@ -207,16 +225,25 @@ export interface UpperBound {
   readonly bytes: number;
 }
 
+/** The units of a segment as they were stored. */
+export interface UnitTable {
+  /** One entry per unit, as the unit encoder returned it; 0 = left out. */
+  readonly units: Uint32Array;
+  /**
+   * For each unit the segment's length when it was added, or for an adopted one the offset of its coded bytes in the
+   * segment. Absent: the units stand one behind the other, in guest order.
+   */
+  readonly places?: Uint32Array;
+}
+
 /** One segment as it was stored. */
-export interface StoredSegment {
+export interface StoredSegment extends UnitTable {
   /** Index of its first unit in the guest. */
   readonly firstUnit: number;
   /** Byte offset in the output. */
   readonly offset: number;
   /** Stored bytes, a multiple of the layout's alignment. */
   readonly length: number;
-  /** One entry per unit, as the unit encoder returned it; 0 = left out. */
-  readonly units: Uint32Array;
 }
 
 export interface SealInput {
@@ -255,16 +282,21 @@ export interface Output {
 }
 
 /**
+ * How much is done to make a unit small. `plain`: nothing, the way to reach a store's smallest part. `sampled`: it is
+ * compressed only if a sample of it shrinks, the way to be quick where units are known to shrink little.
+ */
+export type Effort = "full" | "sampled" | "plain";
+
+/**
  * Turns units into stored bytes, in guest order within a segment. Deterministic: the same units give the same
  * bytes, in any thread.
  */
 export interface UnitEncoder {
   /**
    * Adds the stored form of one unit (always `unit` bytes; the last of the guest is padded with zeros).
-   * `effort` "plain" stores it uncompressed: the way to reach a store's smallest part.
    * @returns the entry for the unit table, never 0. The layout's seal() understands it.
    */
-  encode(bytes: Uint8Array, guestUnit: number, effort: "full" | "plain", out: Output): number;
+  encode(bytes: Uint8Array, guestUnit: number, effort: Effort, out: Output): number;
 }
 
 export interface FormatWriter {

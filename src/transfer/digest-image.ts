@@ -3,6 +3,7 @@ import pLimit from "p-limit";
 import { endOf, type Range } from "../bytes/range.ts";
 import { MiB } from "../bytes/units.ts";
 import { combineGuest, guestFromHex } from "../digest/guest-digest.ts";
+import { Fault } from "../fault/fault.ts";
 import { eachOf } from "../flow/each-of.ts";
 import type { Image } from "../format/format.ts";
 import type { Producer, SegmentJob } from "./job.ts";
@@ -79,6 +80,7 @@ async function* digestSteps(
       async (range) => {
         const receipt = await ports.producer.produce(await job(image, range, window, shared, signal), signal);
         window = receipt.window;
+        if (receipt.guest === undefined) throw new Fault("INTERNAL", "a digest job has decoded nothing");
         found.push({ offset: range.offset, digest: guestFromHex(receipt.guest) });
       },
       signal,

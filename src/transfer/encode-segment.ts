@@ -2,7 +2,7 @@
 import { alignUp } from "../bytes/units.ts";
 import { isZero } from "../bytes/zero.ts";
 import { Fault } from "../fault/fault.ts";
-import type { UnitEncoder } from "../format/format.ts";
+import type { UnitEncoder, UnitTable } from "../format/format.ts";
 import type { PackedShape, SegmentJob } from "./job.ts";
 import type { SegmentOutput } from "./segment-output.ts";
 
@@ -35,7 +35,6 @@ const USUAL: Relaxation = { plain: 0, zeros: 0 };
  * `shape.atLeast` is encoded again with as many units stored plain as it takes: the same input
  * always gives the same bytes.
  * @param chunks reads the segment from its start at each call; the first may pass over what the tables call zero.
- * @returns the unit table.
  */
 export async function encodeSegment(
   job: SegmentJob,
@@ -43,9 +42,11 @@ export async function encodeSegment(
   encoder: UnitEncoder,
   chunks: () => AsyncIterable<GuestChunk>,
   out: SegmentOutput,
-): Promise<Uint32Array> {
+): Promise<UnitTable> {
   const usual = await encodePass(job, shape, encoder, chunks(), out, USUAL);
-  if (out.length >= shape.atLeast || (out.length === 0 && shape.empty === "left out")) return usual.units;
+  if (out.length >= shape.atLeast || (out.length === 0 && shape.empty === "left out")) {
+    return { units: usual.units };
+  }
   out.reset();
   const relaxed = await encodePass(job, shape, encoder, chunks(), out, relaxation(usual, shape));
   if (out.length < shape.atLeast) {
@@ -54,7 +55,7 @@ export async function encodeSegment(
       `part ${job.number} has ${out.length} bytes, fewer than the ${shape.atLeast} the store takes`,
     );
   }
-  return relaxed.units;
+  return { units: relaxed.units };
 }
 
 async function encodePass(
@@ -98,7 +99,7 @@ async function encodePass(
 }
 
 /** The last unit of a disk may be cut short; its rest is zeros. */
-function wholeUnit(bytes: Uint8Array, unit: number): Uint8Array {
+export function wholeUnit(bytes: Uint8Array, unit: number): Uint8Array {
   if (bytes.length === unit) return bytes;
   const whole = new Uint8Array(unit);
   whole.set(bytes);

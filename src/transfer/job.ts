@@ -2,7 +2,7 @@
 import type { Range } from "../bytes/range.ts";
 import type { ChecksumName, Checksums } from "../digest/checksum.ts";
 import type { FaultWire } from "../fault/fault.ts";
-import type { Encoding, Piece } from "../format/format.ts";
+import type { Coding, Encoding, Piece, UnitTable } from "../format/format.ts";
 import type { SourceRecipe } from "../source/source.ts";
 import type { PutTarget } from "../store/store.ts";
 
@@ -38,6 +38,8 @@ export interface PackedShape {
   readonly kind: "packed";
   readonly encoding: Encoding;
   readonly alignment: number;
+  /** Whole units of this coding are stored as they stand in the sources. Absent: every unit is decoded and encoded. */
+  readonly adopts?: Coding;
   /** Fewest bytes of the segment, reached by storing units plain, then by storing zeros; 0: no bound. */
   readonly atLeast: number;
   /** Unit 0 of the disk is stored also when it is all zeros. */
@@ -59,12 +61,12 @@ export interface SegmentReceipt {
   readonly length: number;
   readonly etag: string;
   readonly checksums: Checksums;
-  /** Contribution to the guest digest, in hex. */
-  readonly guest: string;
+  /** Contribution to the guest digest, in hex. Absent: not all of the segment was decoded. */
+  readonly guest?: string;
   /** All of the segment's guest bytes are zero and nothing was sent. */
   readonly zero?: true;
-  /** Unit table of a packed segment. */
-  readonly units?: Uint32Array;
+  /** Of a packed segment. */
+  readonly table?: UnitTable;
   /** Output offset, where the segment was written into a file. */
   readonly offset?: number;
   readonly held?: Uint8Array;

@@ -9,22 +9,29 @@ export interface JournaledSegment {
   readonly length: number;
   readonly etag: string;
   readonly checksums: Checksums;
-  /** Contribution to the guest digest, in hex. */
-  readonly guest: string;
+  /** Contribution to the guest digest, in hex. Absent: not all of the segment was decoded. */
+  readonly guest?: string;
   readonly zero?: true;
   readonly offset?: number;
 }
 
 /** What is known of the whole object just before it is published. */
 export interface SealedObject {
-  readonly guestDigest: string;
+  /** Absent: not all of the disk was decoded. */
+  readonly guestDigest?: string;
   readonly checksums: Checksums;
+}
+
+/** A unit table as `packTable` writes it. */
+export interface PackedTable {
+  readonly units: string;
+  readonly places?: string;
 }
 
 export type JournalLine =
   | { readonly event: "begin"; readonly version: 1; readonly identity: string; readonly token: UploadToken }
   | { readonly event: "intent"; readonly at: number }
-  | { readonly event: "segment"; readonly receipt: JournaledSegment; readonly units?: string }
+  | { readonly event: "segment"; readonly receipt: JournaledSegment; readonly table?: PackedTable }
   | { readonly event: "sealed"; readonly object: SealedObject };
 
 const count = z.int().nonnegative();
@@ -51,13 +58,19 @@ const lineSchema: z.ZodType<JournalLine> = z.discriminatedUnion("event", [
       length: count,
       etag: z.string(),
       checksums,
-      guest: z.string().regex(/^[0-9a-f]{32}$/),
+      guest: z
+        .string()
+        .regex(/^[0-9a-f]{32}$/)
+        .exactOptional(),
       zero: z.literal(true).exactOptional(),
       offset: count.exactOptional(),
     }),
-    units: z.base64().exactOptional(),
+    table: z.object({ units: z.base64(), places: z.base64().exactOptional() }).exactOptional(),
   }),
-  z.object({ event: z.literal("sealed"), object: z.object({ guestDigest: z.string(), checksums }) }),
+  z.object({
+    event: z.literal("sealed"),
+    object: z.object({ guestDigest: z.string().exactOptional(), checksums }),
+  }),
 ]);
 
 /** The line, or undefined when no version of this program that is known here has written it. */

@@ -7,9 +7,10 @@ import { type FileHandle, mkdir, open, readFile, readlink, rename, rm, symlink }
 import { join } from "node:path";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { Fault } from "../fault/fault.ts";
+import type { UnitTable } from "../format/format.ts";
 import type { UploadToken } from "../store/store.ts";
 import type { SegmentReceipt } from "./job.ts";
-import type { JournaledSegment, JournalLine, SealedObject } from "./journal-line.ts";
+import type { JournaledSegment, JournalLine, PackedTable, SealedObject } from "./journal-line.ts";
 
 export type { JournaledSegment } from "./journal-line.ts";
 
@@ -38,7 +39,7 @@ export interface Journal extends AsyncDisposable {
   /** Every part has landed; publishing begins. */
   seal(object: SealedObject): Promise<void>;
   /** The unit table of a landed segment. */
-  units(number: number): Promise<Uint32Array>;
+  table(number: number): Promise<UnitTable>;
   /** The transfer is over: nothing to resume. */
   remove(): Promise<void>;
 }
@@ -125,27 +126,27 @@ function fileJournal(
       await file.datasync();
     },
     append(receipt) {
-      const { units } = receipt;
+      const { table } = receipt;
       return write(
         {
           event: "segment",
           receipt: kept(receipt),
-          ...(units === undefined ? {} : { units: packUnits(units) }),
+          ...(table === undefined ? {} : { table: packTable(table) }),
         },
-        units === undefined ? undefined : receipt.number,
+        table === undefined ? undefined : receipt.number,
       );
     },
     async seal(object) {
       await write({ event: "sealed", object }, undefined);
       await file.datasync();
     },
-    async units(number) {
+    async table(number) {
       const place = places.get(number);
       if (place === undefined) throw new Fault("INTERNAL", `${path}: has no unit table of part ${number}`);
       const bytes = Buffer.alloc(place.length);
       await file.read(bytes, 0, place.length, place.offset);
-      const line = JSON.parse(bytes.toString()) as { units: string };
-      return unpackUnits(line.units);
+      const line = JSON.parse(bytes.toString()) as { table: PackedTable };
+      return unpackTable(line.table);
     },
     async remove() {
       await tail;
@@ -163,20 +164,24 @@ function fileJournal(
 
 /** A journal that outlives nothing: for destinations that keep nothing. */
 export function memoryJournal(): Journal {
-  const units = new Map<number, string>();
+  const tables = new Map<number, PackedTable>();
   return {
     unfinished: undefined,
     intended: undefined,
     forget: async () => {},
     intend: async () => {},
     async begin() {
-      units.clear();
+      tables.clear();
     },
     async append(receipt) {
-      if (receipt.units !== undefined) units.set(receipt.number, packUnits(receipt.units));
+      if (receipt.table !== undefined) tables.set(receipt.number, packTable(receipt.table));
     },
     seal: async () => {},
-    units: async (number) => unpackUnits(units.get(number) ?? ""),
+    async table(number) {
+      const table = tables.get(number);
+      if (table === undefined) throw new Fault("INTERNAL", `there is no unit table of part ${number}`);
+      return unpackTable(table);
+    },
     remove: async () => {},
     async [Symbol.asyncDispose]() {},
   };
@@ -189,7 +194,7 @@ function kept(receipt: SegmentReceipt): JournaledSegment {
     length,
     etag,
     checksums,
-    guest,
+    ...(guest === undefined ? {} : { guest }),
     ...(zero === undefined ? {} : { zero }),
     ...(offset === undefined ? {} : { offset }),
   };
@@ -222,7 +227,7 @@ async function load(path: string): Promise<Past & { places: Map<number, Place>; 
     else if (line.event === "sealed") sealed = line.object;
     else {
       segments.set(line.receipt.number, line.receipt);
-      if (line.units !== undefined) places.set(line.receipt.number, { offset, length: stop + 1 - offset });
+      if (line.table !== undefined) places.set(line.receipt.number, { offset, length: stop + 1 - offset });
     }
     offset = stop + 1;
   }
@@ -234,13 +239,21 @@ async function load(path: string): Promise<Past & { places: Map<number, Place>; 
 }
 
 /** Unit tables are mostly zeros or alike: deflated they take a byte or two an entry. */
-function packUnits(units: Uint32Array): string {
-  return deflateRawSync(new Uint8Array(units.buffer, units.byteOffset, units.byteLength), {
+function packTable({ units, places }: UnitTable): PackedTable {
+  return { units: pack(units), ...(places === undefined ? {} : { places: pack(places) }) };
+}
+
+function unpackTable({ units, places }: PackedTable): UnitTable {
+  return { units: unpack(units), ...(places === undefined ? {} : { places: unpack(places) }) };
+}
+
+function pack(words: Uint32Array): string {
+  return deflateRawSync(new Uint8Array(words.buffer, words.byteOffset, words.byteLength), {
     level: 1,
   }).toString("base64");
 }
 
-function unpackUnits(text: string): Uint32Array {
+function unpack(text: string): Uint32Array {
   const bytes = inflateRawSync(Buffer.from(text, "base64"));
   return new Uint32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
 }

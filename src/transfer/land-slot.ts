@@ -92,12 +92,17 @@ async function claim(
   return same ? { ...receipt, etag: part.etag } : undefined;
 }
 
-async function landZeros(run: Run, slot: Slot, guest: string, signal: AbortSignal): Promise<SegmentReceipt> {
+async function landZeros(
+  run: Run,
+  slot: Slot,
+  guest: string | undefined,
+  signal: AbortSignal,
+): Promise<SegmentReceipt> {
   const { number, range } = slot;
   const part = await run.upload.zeros({ number, ...range }, signal);
   const checksums = {
     ...zeroChecksums(run.request.destination.limits.checksums, range.length),
     ...part.checksums,
   };
-  return { ...part, checksums, guest, zero: true };
+  return { ...part, checksums, ...(guest === undefined ? {} : { guest }), zero: true };
 }

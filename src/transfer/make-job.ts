@@ -57,6 +57,7 @@ function shapeOf({ plan, request }: Run, slot: Slot, layout: Layout): FlatShape 
     kind: "packed",
     encoding: layout.encoding,
     alignment: layout.alignment,
+    ...(plan.adopts === undefined ? {} : { adopts: plan.adopts }),
     // The head joins the held segment; a single segment joins head and tail and may be as small as it is.
     atLeast: held && plan.slots.length === 1 ? 0 : held ? plan.atLeast - plan.headLength : plan.atLeast,
     ...(layout.alwaysStored === undefined ? {} : { alwaysStored: layout.alwaysStored }),

@@ -4,11 +4,12 @@ import { type Extent, endOf } from "../bytes/range.ts";
 import { alignUp, MiB } from "../bytes/units.ts";
 import { GUEST_BLOCK } from "../digest/guest-digest.ts";
 import { Fault } from "../fault/fault.ts";
-import type { Image, Layout, PackedLayout } from "../format/format.ts";
+import type { Coding, Image, Layout, PackedLayout } from "../format/format.ts";
 import { planFlat } from "../plan/flat.ts";
 import { planPacked } from "../plan/packed.ts";
 import type { Slot } from "../plan/slot.ts";
 import type { StoreLimits } from "../store/store.ts";
+import type { Adopt } from "./request.ts";
 
 /** Guest bytes that a lane decodes at a time: small enough for the cache, large enough for few calls. */
 const CHUNK = MiB;
@@ -27,6 +28,7 @@ export interface PlanRequest {
   readonly image: Image;
   readonly layout: Layout;
   readonly limits: StoreLimits;
+  readonly adopt: Adopt;
   /** Guest bytes of a segment, as the user wishes; absent: as the store likes. */
   readonly segment?: number;
 }
@@ -48,6 +50,8 @@ export interface TransferPlan {
   readonly heldSlot: number | undefined;
   /** Fewest bytes of a part that is not the last; 0: no bound. */
   readonly atLeast: number;
+  /** Whole units of this coding are stored as they stand in the source; undefined: every unit is decoded. */
+  readonly adopts: Coding | undefined;
   /** Equal plans have equal digests. */
   readonly digest: string;
 }
@@ -57,7 +61,14 @@ export async function planTransfer(request: PlanRequest, signal: AbortSignal): P
   const plan = layout.shape === "flat" ? await flat(request, signal) : await packed(request, layout, signal);
   const digest = createHash("sha256");
   digest.update(
-    JSON.stringify([image.virtualSize, layout.virtualSize, plan.headLength, plan.heldSlot, plan.chunk]),
+    JSON.stringify([
+      image.virtualSize,
+      layout.virtualSize,
+      plan.headLength,
+      plan.heldSlot,
+      plan.chunk,
+      plan.adopts ?? "nothing",
+    ]),
   );
   for (const slot of plan.slots)
     digest.update(JSON.stringify([slot.number, slot.kind, slot.range, slot.data]));
@@ -95,11 +106,12 @@ async function flat({ image, layout, limits, segment }: PlanRequest, signal: Abo
     headLength: 0,
     heldSlot: undefined,
     atLeast: 0,
+    adopts: undefined,
   };
 }
 
 async function packed(
-  { image, limits, segment }: PlanRequest,
+  { image, limits, adopt, segment }: PlanRequest,
   layout: PackedLayout,
   signal: AbortSignal,
 ): Promise<Cut> {
@@ -141,7 +153,15 @@ async function packed(
     headLength,
     heldSlot: joinsHead ? slots[0]?.number : undefined,
     atLeast,
+    adopts: adopt === "coded units" ? commonCoding(image, layout) : undefined,
   };
+}
+
+/** The coding whose units can go from the image to the layout as they are. */
+function commonCoding({ coding, order }: Image, { adopts }: PackedLayout): Coding | undefined {
+  if (order === "sequential" || coding?.codec !== adopts?.codec || coding?.unit !== adopts?.unit)
+    return undefined;
+  return coding;
 }
 
 /** The image's extents, and the zeros that a larger written disk has beyond them. */

@@ -12,6 +12,7 @@ import { createPartDigest } from "../digest/part-digest.ts";
 import { Fault } from "../fault/fault.ts";
 import type { UnitEncoder } from "../format/format.ts";
 import type { Source } from "../source/source.ts";
+import { adoptSegment } from "./adopt-segment.ts";
 import { encodeSegment, type GuestChunk } from "./encode-segment.ts";
 import type { FlatShape, PackedShape, SegmentJob, SegmentReceipt } from "./job.ts";
 import type { LaneBuffers } from "./lane-buffers.ts";
@@ -123,15 +124,22 @@ async function producePacked(
     yield* readChunks(job, reader, digest, buffers, lane, signal, gaps);
     window = reader.window;
   }
-  const units = await encodeSegment(job, shape, await lane.encoder(shape), chunks, out);
+  const encoder = await lane.encoder(shape);
+  const adopted = await (async () => {
+    if (shape.adopts === undefined) return undefined;
+    const adopting = { ...lane, encoder, buffer: buffers[0] };
+    return adoptSegment(job, shape, shape.adopts, adopting, out, signal);
+  })();
+  if (adopted === undefined) out.reset();
+  const table = adopted ?? (await encodeSegment(job, shape, encoder, chunks, out));
   const body = withDigest(job, out.chunks(), out.length, lane.shared);
   const receipt = (etag: string): SegmentReceipt => ({
     number: job.number,
     length: out.length,
     etag,
     checksums: body.checksums(),
-    guest: guestHex(guest.value()),
-    units,
+    ...(adopted === undefined ? { guest: guestHex(guest.value()) } : {}),
+    table,
     ...(window === undefined ? {} : { window }),
   });
 
@@ -192,7 +200,7 @@ async function* readChunks(
     const length = Math.min(job.chunk - (offset % job.chunk), endOf(job.range) - offset);
     // The first bytes of a disk are looked at in any case: some formats store them also when they are zeros.
     if (gaps === "passed over" && offset > 0 && reader.zerosAhead >= length) {
-      reader.passZeros(length);
+      reader.pass(length);
       offset += length;
       continue;
     }

@@ -46,8 +46,8 @@ export class GuestReader {
     return piece?.kind === "zero" ? piece.length - this.#skip : 0;
   }
 
-  /** Passes over `length` bytes that `zerosAhead` has promised. */
-  passZeros(length: number): void {
+  /** Passes over `length` bytes that nobody wants. */
+  pass(length: number): void {
     this.#take(length);
   }
 

@@ -7,6 +7,9 @@ import type { Producer } from "./job.ts";
 import type { Journal } from "./journal.ts";
 import type { Progress } from "./shared.ts";
 
+/** What is stored as it stands in the source, where the layout can adopt it. */
+export type Adopt = "coded units" | "nothing";
+
 export interface TransferRequest {
   readonly image: Image;
   readonly layout: Layout;
@@ -16,6 +19,7 @@ export interface TransferRequest {
   readonly concurrency: number;
   /** Bytes of memory that all lanes together may take; at least one lane runs. */
   readonly memory: number;
+  readonly adopt: Adopt;
   /** Guest bytes of a segment; absent: as the store likes. */
   readonly segment?: number;
   /** Bytes per second, all lanes together; 0: no limit. */
@@ -56,7 +60,8 @@ export interface TransferResult {
   readonly object: Landed;
   /** Guest bytes of the written image. */
   readonly virtualSize: number;
-  readonly guestDigest: string;
+  /** Absent: not all of the disk was decoded. */
+  readonly guestDigest?: string;
   /** Checksums of the whole object that were computed on the way. */
   readonly checksums: Checksums;
   /** Bytes handed to sockets and files in this run. */

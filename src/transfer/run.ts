@@ -1,6 +1,7 @@
 /** One run of a transfer: an upload that was begun or found again, and what has landed in it so far. */
 import { createHash } from "node:crypto";
 import { Fault, type FaultCode } from "../fault/fault.ts";
+import type { UnitTable } from "../format/format.ts";
 import type { Slot } from "../plan/slot.ts";
 import type { Upload } from "../store/store.ts";
 import type { SegmentReceipt } from "./job.ts";
@@ -33,7 +34,7 @@ export interface Run {
   /** Parts that the store holds although no receipt of them was journaled. */
   readonly unclaimed: ReadonlyMap<number, { readonly length: number; readonly etag: string }>;
   /** The plan's held slot, once produced. */
-  held: { readonly bytes: Uint8Array; readonly units: Uint32Array } | undefined;
+  held: { readonly bytes: Uint8Array; readonly table: UnitTable } | undefined;
   /** What a chained stream decoded last. */
   window: Uint8Array | undefined;
   /** Taken once by each slot, in order. */
@@ -170,9 +171,9 @@ export async function openRun(
       for (const slot of plan.slots) if (chained || !receipts.has(slot.number)) yield slot;
     },
     async landed(slot, receipt) {
-      const { units, held, window, ...kept } = receipt;
+      const { table, held, window, ...kept } = receipt;
       if (held === undefined) await journal.append(receipt);
-      else run.held = { bytes: held, units: units ?? new Uint32Array(0) };
+      else run.held = { bytes: held, table: table ?? { units: new Uint32Array(0) } };
       // Zeros that nobody read leave the history of a chained stream as it is.
       if (window !== undefined) run.window = window;
       if (!receipts.has(slot.number)) shared.count("committed", slot.data);

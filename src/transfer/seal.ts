@@ -17,12 +17,12 @@ const HEAD = 1;
 export async function seal(
   run: Run,
   layout: Layout,
-  guestDigest: string,
+  guestDigest: string | undefined,
   signal: AbortSignal,
 ): Promise<{ readonly landed: Landed; readonly checksums: Checksums }> {
   const parts = layout.shape === "flat" ? segmentParts(run) : await sealPacked(run, layout, signal);
   const checksums = wholeChecksums(parts, run.request.destination.limits.checksums);
-  await run.ports.journal.seal({ guestDigest, checksums });
+  await run.ports.journal.seal({ ...(guestDigest === undefined ? {} : { guestDigest }), checksums });
   const landed = await run.upload.complete(parts, checksums, signal);
   return { landed, checksums };
 }
@@ -100,8 +100,8 @@ async function* storedSegments(run: Run, layout: PackedLayout): AsyncGenerator<S
     const receipt = receipts.get(slot.number);
     if (receipt === undefined || receipt.length === 0) continue;
     const held = slot.number === plan.heldSlot ? run.held : undefined;
-    const units = held?.units ?? (await ports.journal.units(slot.number));
-    yield { firstUnit: slot.range.offset / layout.unit, offset, length: receipt.length, units };
+    const table = held?.table ?? (await ports.journal.table(slot.number));
+    yield { firstUnit: slot.range.offset / layout.unit, offset, length: receipt.length, ...table };
     offset += receipt.length;
   }
 }

@@ -38,6 +38,16 @@ export class SegmentOutput implements Output {
     }
   }
 
+  /** Adds `length` bytes that the caller fills in: each room before it asks for the next. */
+  *rooms(length: number): Generator<Uint8Array> {
+    for (let left = length; left > 0; ) {
+      const room = this.#room().subarray(0, left);
+      yield room;
+      left -= room.length;
+      this.#length += room.length;
+    }
+  }
+
   /** The bytes so far, in order. */
   *chunks(): Generator<Uint8Array> {
     for (let offset = 0; offset < this.#length; offset += BLOCK) {

@@ -29,6 +29,11 @@ export interface StreamPorts {
   readonly onLanded?: ((part: LandedPart) => void) | undefined;
 }
 
+/** A stream is digested as it passes. */
+export interface StreamResult extends TransferResult {
+  readonly guestDigest: string;
+}
+
 /** Bytes of a part, at first; the length is unknown, so parts double when their numbers run low. */
 const PART = 16 * MiB;
 const CLEAN_UP_MS = 120_000;
@@ -50,7 +55,7 @@ export async function transferStream(
   request: StreamRequest,
   ports: StreamPorts,
   signal: AbortSignal,
-): Promise<TransferResult> {
+): Promise<StreamResult> {
   const { destination } = request;
   const shared = Shared.create(0);
   shared.bandwidth = request.bandwidth;

@@ -36,12 +36,12 @@ export async function transfer(
   try {
     await eachOf(run.remaining(), pLimit(lanes), (slot: Slot) => landSlot(run, slot, signal), signal);
     await Promise.all(image.sources.map((source) => source.check(signal)));
-    const guestDigest = formatGuestDigest(guestSum(run.receipts.values()));
+    const guestDigest = guestDigestOf(run.receipts.values());
     const sealed = await seal(run, layout, guestDigest, signal);
     return {
       object: sealed.landed,
       virtualSize: layout.virtualSize,
-      guestDigest,
+      ...(guestDigest === undefined ? {} : { guestDigest }),
       checksums: sealed.checksums,
       sent: run.shared.counted("sent") + run.upload.besides,
     };
@@ -61,8 +61,12 @@ function laneCount(request: TransferRequest, laneMemory: number, threadLanes: nu
   return Math.min(request.concurrency, fitting, threadLanes);
 }
 
-function guestSum(receipts: Iterable<{ readonly guest: string }>): bigint {
+/** Undefined when not every segment was decoded. */
+function guestDigestOf(receipts: Iterable<{ readonly guest?: string }>): string | undefined {
   let sum = 0n;
-  for (const { guest } of receipts) sum = combineGuest(sum, guestFromHex(guest));
-  return sum;
+  for (const { guest } of receipts) {
+    if (guest === undefined) return undefined;
+    sum = combineGuest(sum, guestFromHex(guest));
+  }
+  return formatGuestDigest(sum);
 }

@@ -84,7 +84,13 @@ describe("an image of large blocks that stand plain", () => {
     expect(image.unit).toBe(256 * MiB);
     const layout = formatByUserName(format).writer.layout({ virtualSize: size, seed: new Uint8Array(16) });
     await using destination = await world.engine.places.destination(world.path("out"), never);
-    const plan = await planTransfer({ image: local(image), layout, limits: destination.limits }, never);
+    const request = {
+      image: local(image),
+      layout,
+      limits: destination.limits,
+      adopt: "coded units",
+    } as const;
+    const plan = await planTransfer(request, never);
     expect(plan.laneMemory).toBeLessThanOrEqual(most);
   });
 

@@ -100,6 +100,39 @@ describe.each([
   );
 });
 
+describe("a compressed qcow2 that is copied as it is", () => {
+  const text = Buffer.alloc(130 * MiB, "all work and no play\n");
+  const halves = Buffer.concat(Array.from({ length: 130 * 4 }, (_, i) => halfNoise(i)));
+
+  /** 256 KiB that shrink by half. */
+  function halfNoise(seed: number): Buffer {
+    return Buffer.concat([noise(128 * KiB, seed + 1), text.subarray(0, 128 * KiB)]);
+  }
+
+  it.each([
+    ["all of it shrinks to next to nothing", text, "compressed anew"],
+    ["it shrinks by half", halves, "copied"],
+    [
+      "parts of it shrink",
+      Buffer.concat([text.subarray(0, 65 * MiB), halves.subarray(0, 65 * MiB)]),
+      "copied",
+    ],
+  ] as const)("comes in parts that are large enough, also where %s", async (_what, content, how) => {
+    makeSparse("coded.raw", content.length, { 0: content });
+    const options = { format: "qcow2", compression: "zlib", clusterSize: 256 * KiB } as const;
+    await world.transfer("coded.raw", "coded.qcow2", {
+      ...options,
+      source: { format: "raw" },
+      existing: "replace",
+    });
+    const result = await send("coded.qcow2", { ...options, source: world.image("coded.qcow2") });
+    expect(result.guestDigest === undefined).toBe(how === "copied");
+    expectPartsWithinBounds();
+    await expectSameDisk("coded.raw", "qcow2");
+    if (QEMU) qemuImg("check", "-f", "qcow2", store.object);
+  });
+});
+
 describe("a disk that begins with zeros", () => {
   it.each([
     ["zvhd2", 1 * MiB],

@@ -66,6 +66,7 @@ export async function makeWorld(label: string): Promise<World> {
           existing: "refuse",
           unfinished: "resume",
           verify: "digest",
+          adopt: "coded units",
           ...options,
         },
         {

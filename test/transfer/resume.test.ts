@@ -22,6 +22,7 @@ const { path, engine } = world;
 const disk = Buffer.concat([noise(5 * MiB), makeDisk(4 * MiB), Buffer.alloc(3 * MiB), noise(3 * MiB, 2)]);
 writeFileSync(path("disk.raw"), disk);
 await world.transfer("disk.raw", "disk.zvhd", { format: "zvhd" });
+await world.transfer("disk.raw", "disk.qcow2", { format: "qcow2", compression: "zlib" });
 
 let store: PartStore;
 beforeEach(async () => {
@@ -74,6 +75,7 @@ const SHAPES: [string, string, Wish][] = [
   ["zvhd2", "disk.raw", { format: "zvhd2" }],
   ["raw from a chained zvhd", "disk.zvhd", { format: "raw" }],
   ["zvhd2 from a chained zvhd", "disk.zvhd", { format: "zvhd2" }],
+  ["qcow2 zlib from the same", "disk.qcow2", { format: "qcow2", compression: "zlib" }],
 ];
 
 describe("a transfer that is interrupted, and asked for again", () => {

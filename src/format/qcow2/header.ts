@@ -20,6 +20,9 @@ const MAX_BACKING_NAME = 1023;
 const V2_HEADER = 72;
 const V3_HEADER = 104;
 
+/** How compressed clusters are coded: what qcow2 calls zlib has none of zlib's header and checksum. */
+export const CODEC = { zlib: "deflate", zstd: "zstd" } as const;
+
 /** A table of 8-byte entries. */
 export interface TablePlace {
   /** Byte offset in the file. */

@@ -10,7 +10,13 @@ import { alignUp, formatSize, KiB, SECTOR } from "../../bytes/units.ts";
 import { Fault } from "../../fault/fault.ts";
 import type { Compression, LayoutOptions, PackedLayout, SealInput, UpperBound } from "../format.ts";
 import { DEFAULT_LEVEL, MAX_LEVEL } from "./encoder.ts";
-import { MAX_CLUSTER_BITS, MAX_L1_BYTES, MAX_REFCOUNT_TABLE_BYTES, MIN_CLUSTER_BITS } from "./header.ts";
+import {
+  CODEC,
+  MAX_CLUSTER_BITS,
+  MAX_L1_BYTES,
+  MAX_REFCOUNT_TABLE_BYTES,
+  MIN_CLUSTER_BITS,
+} from "./header.ts";
 import { sealHead } from "./seal.ts";
 import { headParts, type Shape } from "./shape.ts";
 
@@ -31,6 +37,7 @@ export function layout(options: LayoutOptions): PackedLayout {
     encoding: { format: "qcow2", compression, level, unit: clusterSize },
     // padding before a plain cluster never takes more than the compressed clusters before it have saved
     maxStored: clusterSize,
+    ...(compression === "none" ? {} : { adopts: { codec: CODEC[compression], unit: clusterSize } }),
     headLength: (upper, atLeast) => headLength(shape, upper, atLeast),
     seal: (input: SealInput) => ({
       head: () => sealHead(shape, input),

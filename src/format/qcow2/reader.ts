@@ -3,6 +3,7 @@ import { type Extent, mergeExtents, type Range } from "../../bytes/range.ts";
 import { Fault } from "../../fault/fault.ts";
 import type { Source } from "../../source/source.ts";
 import type {
+  Coding,
   FormatReader,
   Image,
   ImageReport,
@@ -13,7 +14,7 @@ import type {
 } from "../format.ts";
 import { type CheckResult, checkTables, l1Range } from "./check.ts";
 import { EntryReader } from "./entry.ts";
-import { checkL1, type Header, MAGIC, readHeader } from "./header.ts";
+import { CODEC, checkL1, type Header, MAGIC, readHeader } from "./header.ts";
 import { ClusterMap } from "./map.ts";
 import { findSnapshot, readSnapshots, type Snapshot, type SnapshotTable } from "./snapshots.ts";
 import { readL1 } from "./tables.ts";
@@ -109,6 +110,7 @@ class QcowImage implements Image {
   readonly sources: readonly Source[];
   readonly unit: number;
   readonly codedUnit: number;
+  readonly coding?: Coding;
   readonly order: "any" | "sequential";
   readonly #parts: Parts;
   /** Index in `sources` of plain clusters, and of the backing image's first source. */
@@ -116,15 +118,18 @@ class QcowImage implements Image {
   readonly #below: number;
 
   constructor(parts: Parts) {
-    const own = parts.dataFile === undefined ? [parts.source] : [parts.source, parts.dataFile];
+    const files = parts.dataFile === undefined ? [parts.source] : [parts.source, parts.dataFile];
     this.#parts = parts;
-    this.#plain = own.length - 1;
-    this.#below = own.length;
-    this.sources = [...own, ...(parts.backing?.sources ?? [])];
+    this.#plain = files.length - 1;
+    this.#below = files.length;
+    this.sources = [...files, ...(parts.backing?.sources ?? [])];
     this.virtualSize = parts.virtualSize;
     this.unit = parts.header.clusterSize;
     this.codedUnit = Math.max(this.unit, parts.backing?.codedUnit ?? 0);
     this.order = parts.backing?.order ?? "any";
+    const own = { codec: CODEC[parts.header.compression], unit: this.unit };
+    const coding = parts.report.compression === "none" ? parts.backing?.coding : own;
+    if (coding !== undefined) this.coding = coding;
   }
 
   extents(range: Range, signal: AbortSignal): AsyncIterable<Extent> {
@@ -183,7 +188,7 @@ class QcowImage implements Image {
             addPiece(pieces, piece);
           }
         } else if (run.kind === "coded") {
-          const codec = this.#parts.header.compression === "zstd" ? "zstd" : "deflate";
+          const codec = CODEC[this.#parts.header.compression];
           addPiece(pieces, { ...run, source: 0, codec, unit: this.unit });
         } else if (run.kind === "data") {
           addPiece(pieces, { ...run, source: this.#plain });

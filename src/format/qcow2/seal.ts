@@ -1,7 +1,8 @@
 /** The head of a written image, streamed: every part of it is produced in ascending order from the segments. */
-import { MiB } from "../../bytes/units.ts";
+import { alignUp, MiB, SECTOR } from "../../bytes/units.ts";
 import { Fault } from "../../fault/fault.ts";
 import type { SealInput, StoredSegment } from "../format.ts";
+import { PLAIN } from "./encoder.ts";
 import { INCOMPATIBLE } from "./features.ts";
 import { MAGIC } from "./header.ts";
 import { type HeadParts, headParts, type Shape } from "./shape.ts";
@@ -193,7 +194,7 @@ async function* l2Tables(shape: Shape, input: SealInput): AsyncGenerator<Buffer>
   let bytes = Buffer.alloc(0);
   for await (const segment of input.segments()) {
     const full: Buffer[] = [];
-    place(shape, segment, (unit, offset, size) => {
+    place(shape, segment, (unit, offset, size, kind) => {
       const table = Math.floor(unit / tableEntries);
       if (table !== current) {
         if (current >= 0) full.push(bytes);
@@ -201,37 +202,41 @@ async function* l2Tables(shape: Shape, input: SealInput): AsyncGenerator<Buffer>
         current = table;
       }
       const at = (unit % tableEntries) * 8;
-      if (size === clusterSize) {
-        writeEntry(bytes, at, COPIED, offset);
-      } else {
-        const more = Math.floor((offset + size - 1) / 512) - Math.floor(offset / 512);
-        writeEntry(bytes, at, COMPRESSED + more * 2 ** sectorsShift, offset);
-      }
+      if (kind === "plain") writeEntry(bytes, at, COPIED, offset);
+      else writeEntry(bytes, at, COMPRESSED + (sectors(offset, size) - 1) * 2 ** sectorsShift, offset);
     });
     yield* full;
   }
   if (current >= 0) yield bytes;
 }
 
-/** Where each unit of a segment stands: the rule by which the encoder has added them. */
-function place(
-  shape: Shape,
-  segment: StoredSegment,
-  visit: (unit: number, offset: number, size: number) => void,
-): void {
+/** Takes a unit and its place in the output. */
+type Visit = (unit: number, offset: number, size: number, kind: "plain" | "coded") => void;
+
+/** Where each unit of a segment stands, in guest order: the rule by which the encoder has added them. */
+function place(shape: Shape, segment: StoredSegment, visit: Visit): void {
   const { clusterSize } = shape;
-  const { units } = segment;
+  const { units, places } = segment;
   let at = 0;
-  for (let index = 0; index < units.length; index += 1) {
-    const size = units[index] ?? 0;
-    if (size === 0) continue;
-    if (size === clusterSize && at % clusterSize !== 0) at += clusterSize - (at % clusterSize);
-    if (size > clusterSize || at + size > segment.length) {
-      throw broken(`unit ${segment.firstUnit + index} does not fit the segment at ${segment.offset}`);
+  for (const [index, entry] of units.entries()) {
+    if (entry === 0) continue;
+    const unit = segment.firstUnit + index;
+    const kind = entry === PLAIN ? "plain" : "coded";
+    const size = kind === "plain" ? clusterSize : entry;
+    if (places !== undefined) at = places[index] ?? 0;
+    if (kind === "plain") at = alignUp(at, clusterSize);
+    // the sector count of an L2 entry reaches to twice a cluster
+    if (at + size > segment.length || sectors(at, size) * SECTOR > 2 * clusterSize) {
+      throw broken(`unit ${unit} does not fit the segment at ${segment.offset}`);
     }
-    visit(segment.firstUnit + index, segment.offset + at, size);
+    visit(unit, segment.offset + at, size, kind);
     at += size;
   }
+}
+
+/** Sectors that `size` bytes at `offset` touch. */
+function sectors(offset: number, size: number): number {
+  return Math.floor((offset + size - 1) / SECTOR) - Math.floor(offset / SECTOR) + 1;
 }
 
 /** Joins small buffers, so that small clusters do not make small writes. */

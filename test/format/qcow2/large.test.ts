@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { GiB, KiB, MiB, TiB } from "../../../src/bytes/units.ts";
 import type { PackedLayout } from "../../../src/format/format.ts";
+import { PLAIN } from "../../../src/format/qcow2/encoder.ts";
 import { qcow2 } from "../../../src/format/qcow2/qcow2.ts";
 import type { Source } from "../../../src/source/source.ts";
 import { extentsOf, never, openImage } from "./open.ts";
@@ -137,7 +138,7 @@ describe("images larger than memory", () => {
       headLength,
       dataEnd: headLength + 256 * GiB,
       async *segments() {
-        const units = new Uint32Array(unitsPerSegment).fill(65536);
+        const units = new Uint32Array(unitsPerSegment).fill(PLAIN);
         for (let i = 0; i < segments; i += 1) {
           yield { firstUnit: i * unitsPerSegment, offset: headLength + i * length, length, units };
         }
