@@ -12,7 +12,7 @@ import { type Moment, show } from "./tripwire.ts";
 
 export interface Shape {
   readonly title: string;
-  readonly source: "disk.raw" | "disk.qcow2";
+  readonly source: "disk.raw" | "disk.qcow2" | "coded.qcow2";
   readonly options: readonly string[];
 }
 
@@ -24,6 +24,12 @@ export const FLAT: Shape = {
 export const PACKED: Shape = {
   title: "a raw disk to a compressed qcow2",
   source: "disk.raw",
+  options: ["--format", "qcow2", "--compression", "zlib"],
+};
+
+export const ADOPTED: Shape = {
+  title: "a compressed qcow2 that is copied as it is",
+  source: "coded.qcow2",
   options: ["--format", "qcow2", "--compression", "zlib"],
 };
 
@@ -52,8 +58,14 @@ export async function openBench(): Promise<Bench> {
     });
   const raw = join(root, "disk.raw");
   const disk = await writeDisk(raw);
-  const made = await run(["transfer", raw, join(root, "disk.qcow2"), "--format", "qcow2", "--json"]).ended;
-  if (made.code !== 0) throw new Error(`no qcow2 to begin with: ${JSON.stringify(made)}`);
+  for (const [name, compression] of [
+    ["disk.qcow2", "none"],
+    ["coded.qcow2", "zlib"],
+  ] as const) {
+    const options = ["--format", "qcow2", "--compression", compression, "--json"];
+    const made = await run(["transfer", raw, join(root, name), ...options]).ended;
+    if (made.code !== 0) throw new Error(`no qcow2 to begin with: ${JSON.stringify(made)}`);
+  }
   return {
     root,
     state,

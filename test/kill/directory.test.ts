@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Bench, openBench, tell } from "./campaign.ts";
+import { ADOPTED, type Bench, openBench, tell } from "./campaign.ts";
 import { directoryStore } from "./directory-store.ts";
 import { survivesKills } from "./survives-kills.ts";
 
 survivesKills("A directory, killed", true, ({ root, state }) => directoryStore(root, state), {
+  shapes: [ADOPTED],
   windows: [
     [
       { phase: "told", kind: "lock", nth: 1 },

@@ -2,7 +2,7 @@
 import { appendFile, readdir, readFile, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type Bench, Campaign, FLAT, openBench, PACKED, tell } from "./campaign.ts";
+import { type Bench, Campaign, FLAT, openBench, PACKED, type Shape, tell } from "./campaign.ts";
 import { KILLS, Random, SEED } from "./random.ts";
 import type { Store } from "./store.ts";
 import type { Moment } from "./tripwire.ts";
@@ -13,6 +13,8 @@ const SLOWLY = ["--bandwidth", "32M", "--concurrency", "1"];
 const LONG_MS = 120_000 + KILLS * 20_000;
 
 export interface Chains {
+  /** Besides a flat and a packed one. */
+  readonly shapes?: readonly Shape[];
   /** Chains of moments at which the program knows less than the store: one transfer is killed at each in turn. */
   readonly windows: readonly (readonly Moment[])[];
   /** In the middle of everything. */
@@ -29,7 +31,7 @@ export function survivesKills(
   title: string,
   available: boolean,
   open: (bench: Bench) => Promise<Store>,
-  { windows, middle, published, reading, replaced }: Chains,
+  { shapes = [], windows, middle, published, reading, replaced }: Chains,
 ): void {
   describe.skipIf(!available)(title, { timeout: LONG_MS }, () => {
     let bench: Bench;
@@ -43,7 +45,7 @@ export function survivesKills(
       await bench?.[Symbol.asyncDispose]();
     });
 
-    describe.each([FLAT, PACKED])("$title", (shape) => {
+    describe.each([FLAT, PACKED, ...shapes])("$title", (shape) => {
       let campaign: Campaign;
       beforeAll(async () => {
         campaign = new Campaign(bench, store, shape);

@@ -1,8 +1,10 @@
 import { SWIFT, SWIFT_REASON } from "../support/swift.ts";
+import { ADOPTED } from "./campaign.ts";
 import { survivesKills } from "./survives-kills.ts";
 import { swiftStore } from "./swift-store.ts";
 
 survivesKills(`Swift, killed${SWIFT_REASON}`, SWIFT, swiftStore, {
+  shapes: [ADOPTED],
   windows: [
     [
       { phase: "asked", kind: "look", nth: 1 },

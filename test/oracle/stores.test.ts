@@ -128,6 +128,26 @@ describe.skipIf(!QEMU || !MKE2FS)(
     );
 
     it.skipIf(!SWIFT)(
+      `lands in Swift with its compressed clusters as they are, and qemu-img finds the same disk${SWIFT_REASON}`,
+      async () => {
+        const swift = await startSwift();
+        try {
+          using program = new Program(swiftEnvironment(swift));
+          const place = "swift://images/disk.qcow2";
+          const done = await transferred(program, qcow2, place, "--compression", "zlib");
+          expect(done).not.toHaveProperty("guestDigest");
+          const copy = program.path("copy.qcow2");
+          const login = ["-A", swift.authUrl, "-U", swift.user, "-K", swift.key];
+          execFileSync("swift", [...login, "-q", "download", "images", "disk.qcow2", "-o", copy]);
+          expect(qemuImg("check", "-f", "qcow2", copy)).toContain("No errors were found");
+          qemuImg("compare", "-f", "qcow2", "-F", "qcow2", qcow2, copy);
+        } finally {
+          await swift.stop();
+        }
+      },
+    );
+
+    it.skipIf(!SWIFT)(
       `lands through Swift's S3 API, and a plain GET gives it back${SWIFT_REASON}`,
       async () => {
         const swift = await startSwift();

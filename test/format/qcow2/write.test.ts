@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { KiB, MiB, SECTOR } from "../../../src/bytes/units.ts";
 import type { Compression, PackedLayout } from "../../../src/format/format.ts";
+import { PLAIN } from "../../../src/format/qcow2/encoder.ts";
 import { qcow2 } from "../../../src/format/qcow2/qcow2.ts";
 import { memorySource } from "../../../src/source/memory/memory.ts";
 import { closedGate } from "../../support/gate.ts";
@@ -185,14 +186,18 @@ describe("options that cannot be", () => {
     );
   });
 
-  it("units that do not fit their segment are an internal fault", async () => {
+  it.each([
+    ["two plain ones in one cluster", { units: Uint32Array.of(PLAIN, PLAIN) }],
+    ["coded bytes beyond the end", { units: Uint32Array.of(40_000, 40_000) }],
+    ["a place beyond the end", { units: Uint32Array.of(40_000), places: Uint32Array.of(30_000) }],
+    ["a plain one behind its place", { units: Uint32Array.of(PLAIN), places: Uint32Array.of(1) }],
+  ])("units that do not fit their segment are an internal fault: %s", async (_what, table) => {
     const layout = packed({});
-    const units = Uint32Array.of(65536, 65536);
     const sealed = layout.seal({
       headLength: 5 * 65536,
       dataEnd: 6 * 65536,
       async *segments() {
-        yield { firstUnit: 0, offset: 5 * 65536, length: 65536, units };
+        yield { firstUnit: 0, offset: 5 * 65536, length: 65536, ...table };
       },
     });
     const all = async () => {
