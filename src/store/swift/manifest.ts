@@ -41,8 +41,12 @@ export function groupEntries(
   const groups: ManifestEntry[][] = [];
   let group: ManifestEntry[] = [];
   let bytes = 2;
+  // Runs of zeros are one and the same entry over and over.
+  let measured: ManifestEntry | undefined;
+  let size = 0;
   for (const entry of entries) {
-    const size = Buffer.byteLength(JSON.stringify(entry)) + 1;
+    if (entry !== measured) size = Buffer.byteLength(JSON.stringify(entry)) + 1;
+    measured = entry;
     if (size + 2 > limits.maxManifestBytes) {
       throw new Fault(
         "LIMIT_EXCEEDED",
@@ -79,7 +83,8 @@ export interface ManifestPlan {
 }
 
 /**
- * Nests manifests until the topmost fits. `subPath` names the n-th sub-manifest, from 0.
+ * Nests manifests until the topmost fits; groups of the same entries share one sub-manifest, so that a run of zeros
+ * takes few of them however long it is. `subPath` names the n-th sub-manifest, from 0.
  * @throws Fault LIMIT_EXCEEDED
  */
 export function planManifest(
@@ -99,13 +104,30 @@ export function planManifest(
           `each${limits.nesting ? "" : ", which may not be nested"}: use larger parts`,
       );
     }
+    const made = new Map<string, ManifestEntry>();
     level = groups.map((group) => {
+      const content = contentOf(group);
+      const known = made.get(content);
+      if (known !== undefined) return known;
       const sub = { path: subPath(subs.length), entries: group, etag: manifestEtag(group) };
       subs.push(sub);
-      return { path: sub.path, etag: sub.etag, size_bytes: sumLengths(group) };
+      const entry = { path: sub.path, etag: sub.etag, size_bytes: sumLengths(group) };
+      made.set(content, entry);
+      return entry;
     });
   }
   return { subs, top: level, etag: manifestEtag(level), size: sumLengths(level) };
+}
+
+/** Short text that is the same for groups of the same entries alone. */
+function contentOf(group: readonly ManifestEntry[]): string {
+  const runs: [entry: ManifestEntry, count: number][] = [];
+  for (const entry of group) {
+    const run = runs.at(-1);
+    if (run?.[0] === entry) run[1] += 1;
+    else runs.push([entry, 1]);
+  }
+  return JSON.stringify(runs);
 }
 
 function sumLengths(entries: readonly ManifestEntry[]): number {

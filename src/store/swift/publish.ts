@@ -35,13 +35,13 @@ export async function publish(
   onZeros: (sent: number) => void,
   signal: AbortSignal,
 ): Promise<Landed> {
-  const { entries, zeroObjects } = entriesOf(place, parts);
+  const { entries, zeros } = entriesOf(place, parts);
   const plan = planManifest(entries, place.info, (n) => `/${place.segments}/${manifestName(place, n)}`);
   const before = await lookUp(place, "looking for it", signal);
   if (before?.[UPLOAD_META] !== place.id) {
     if (before !== undefined && existing === "refuse") throw alreadyExists(place);
-    for (const length of zeroObjects) {
-      await putZeros(place, length, signal);
+    for (const { size_bytes: length, etag } of zeros) {
+      await putZeros(place, length, etag, signal);
       onZeros(length);
     }
     await putSubManifests(place, plan, signal);
@@ -57,10 +57,11 @@ function expectedEtag(plan: ManifestPlan): string {
   return plan.top.length === 0 ? EMPTY_MD5 : plan.etag;
 }
 
+/** `zeros`: the objects of zeros that the entries refer to. */
 function entriesOf(
   place: UploadPlace,
   parts: readonly PartReceipt[],
-): { readonly entries: readonly ManifestEntry[]; readonly zeroObjects: readonly number[] } {
+): { readonly entries: readonly ManifestEntry[]; readonly zeros: readonly ManifestEntry[] } {
   // Neighbouring runs become one, so that fewer entries name the object of zeros.
   const items: (PartReceipt | number)[] = [];
   for (const part of parts) {
@@ -71,7 +72,7 @@ function entriesOf(
     else items.push(part.length);
   }
   const total = parts.reduce((sum, part) => sum + part.length, 0);
-  const zeros = planZeros(
+  const plan = planZeros(
     items.filter((item) => typeof item === "number"),
     total,
     {
@@ -79,7 +80,16 @@ function entriesOf(
       maxPieces: place.info.nesting ? Number.POSITIVE_INFINITY : place.info.maxEntries - countData(items),
     },
   );
-  const etags = new Map(zeros.objects.map((length) => [length, zeroMd5(length)]));
+  const zeros = new Map(
+    plan.objects.map((size_bytes): [number, ManifestEntry] => [
+      size_bytes,
+      {
+        path: `/${place.segments}/${zeroName(place, size_bytes)}`,
+        etag: zeroMd5(size_bytes),
+        size_bytes,
+      },
+    ]),
+  );
   const entries: ManifestEntry[] = [];
   let run = 0;
   for (const item of items) {
@@ -91,17 +101,14 @@ function entriesOf(
       });
       continue;
     }
-    for (const piece of zeros.pieces[run] ?? []) {
-      entries.push({
-        path: `/${place.segments}/${zeroName(place, piece.size)}`,
-        etag: etags.get(piece.size) ?? "",
-        size_bytes: piece.size,
-        ...(piece.length === piece.size ? {} : { range: `0-${piece.length - 1}` }),
-      });
+    for (const { size, length } of plan.pieces[run] ?? []) {
+      const whole = zeros.get(size);
+      if (whole === undefined) throw new Fault("INTERNAL", `${placeName(place)}: no zeros of ${size} bytes`);
+      entries.push(length === size ? whole : { ...whole, range: `0-${length - 1}` });
     }
     run += 1;
   }
-  return { entries, zeroObjects: zeros.objects };
+  return { entries, zeros: [...zeros.values()] };
 }
 
 function countData(items: readonly (PartReceipt | number)[]): number {
@@ -120,7 +127,12 @@ function zeroMd5(length: number): string {
   return hash.digest("hex");
 }
 
-async function putZeros(place: UploadPlace, length: number, signal: AbortSignal): Promise<void> {
+async function putZeros(
+  place: UploadPlace,
+  length: number,
+  etag: string,
+  signal: AbortSignal,
+): Promise<void> {
   await place.client.ask(
     {
       method: "PUT",
@@ -128,7 +140,7 @@ async function putZeros(place: UploadPlace, length: number, signal: AbortSignal)
       headers: {
         "content-length": String(length),
         "content-type": "application/octet-stream",
-        etag: zeroMd5(length),
+        etag,
       },
       body: async function* () {
         yield* zeroChunks(length);

@@ -103,6 +103,36 @@ describe("the plan for manifests", () => {
     );
   });
 
+  it("names one sub-manifest as often as a group of entries returns", () => {
+    const zeros = entry(1);
+    const entries = [entry(5), ...new Array<ManifestEntry>(100).fill(zeros), entry(7)];
+    const limits = { maxEntries: 4, maxManifestBytes: 1000, nesting: true };
+    const plan = planManifest(entries, limits, (n) => `/s/m${n}`);
+    const holding = plan.subs.filter((sub) => sub.entries.every((one) => one.path === zeros.path));
+    expect(holding.map((sub) => sub.entries.length)).toEqual([4]);
+    expect(new Set(plan.subs.map((sub) => sub.path)).size).toBe(plan.subs.length);
+    expect(plan.size).toBe(6 + 100 * 2 + 8);
+  });
+
+  it("does not take entries for the same whose objects or ranges differ", () => {
+    const part = (n: number, range?: string): ManifestEntry => ({
+      path: `/c/${n}`,
+      etag: "e".repeat(32),
+      size_bytes: 9,
+      ...(range === undefined ? {} : { range }),
+    });
+    const entries = [part(1), part(1), part(2), part(2), part(1, "0-3"), part(1, "0-3"), part(1), part(1)];
+    const limits = { maxEntries: 2, maxManifestBytes: 1000, nesting: true };
+    const plan = planManifest(entries, limits, (n) => `/s/m${n}`);
+    expect(plan.subs.slice(0, 3).map((sub) => sub.entries)).toEqual([
+      [part(1), part(1)],
+      [part(2), part(2)],
+      [part(1, "0-3"), part(1, "0-3")],
+    ]);
+    expect(plan.subs[3]?.entries.map((one) => one.path)).toEqual(["/s/m0", "/s/m1"]);
+    expect(plan.subs[4]?.entries.map((one) => one.path)).toEqual(["/s/m2", "/s/m0"]);
+  });
+
   it("puts each manifest before the one that names it", () => {
     const plan = planManifest(
       Array.from({ length: 100 }, (_, n) => entry(n)),
