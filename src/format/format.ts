@@ -230,8 +230,8 @@ export interface UnitTable {
   /** One entry per unit, as the unit encoder returned it; 0 = left out. */
   readonly units: Uint32Array;
   /**
-   * For each unit the segment's length when it was added, or for an adopted one the offset of its coded bytes in the
-   * segment. Absent: the units stand one behind the other, in guest order.
+   * For each coded unit the offset of its bytes in the segment. Absent: they stand one behind the other, in guest
+   * order.
    */
   readonly places?: Uint32Array;
 }
@@ -274,11 +274,16 @@ export interface Encoding {
 
 /** Grows as bytes are added; the worker owns the memory. */
 export interface Output {
-  /** Bytes added so far, counted from the segment's start. */
+  /** All bytes added so far. */
   readonly length: number;
   /** Adds a copy of `bytes`. */
   add(bytes: Uint8Array): void;
   addZeros(count: number): void;
+  /**
+   * Adds a copy of `bytes` behind all that `add` adds, in the order of the calls: to the end of the segment. A
+   * multiple of the layout's alignment.
+   */
+  addLast(bytes: Uint8Array): void;
 }
 
 /**

@@ -22,7 +22,7 @@ export interface Adopting {
 /**
  * Copies the units of the coding into `out`, encodes the others behind them, and pads it all to the layout's alignment:
  *
- *     | run | run | … | units that were decoded, in guest order | padding |
+ *     | run | run | … | units that were decoded, in guest order | padding | those stored plain |
  *
  * What an image holds in coded form and plain side by side is plain because it did not shrink: so units that were
  * decoded are compressed only if a sample of them shrinks.
@@ -46,7 +46,7 @@ export async function adoptSegment(
       const content = wholeUnit(bytes.subarray(at, at + unit), unit);
       if (isZero(content)) continue;
       const index = (offset + at) / unit - firstUnit;
-      places[index] = out.length;
+      places[index] = out.position;
       units[index] = adopting.encoder.encode(content, firstUnit + index, "sampled", out);
     }
   }
@@ -63,7 +63,7 @@ async function copyRun(
 ): Promise<void> {
   const from = sources[source];
   if (from === undefined) throw new Error(`a run refers to source ${source}, which the job does not have`);
-  out.addZeros(place - out.length);
+  out.addZeros(place - out.position);
   let at = offset;
   for (const room of out.rooms(length)) {
     shared.throwIfStopped();

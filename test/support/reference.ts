@@ -106,10 +106,15 @@ async function gather(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
 
 function memoryOutput(): Output & { bytes(): Buffer } {
   const chunks: Buffer[] = [];
+  const last: Buffer[] = [];
   let length = 0;
   return {
     get length() {
       return length;
+    },
+    addLast(bytes) {
+      last.push(Buffer.from(bytes));
+      length += bytes.length;
     },
     add(bytes) {
       chunks.push(Buffer.from(bytes));
@@ -119,6 +124,6 @@ function memoryOutput(): Output & { bytes(): Buffer } {
       chunks.push(Buffer.alloc(count));
       length += count;
     },
-    bytes: () => Buffer.concat(chunks),
+    bytes: () => Buffer.concat([...chunks, ...last]),
   };
 }

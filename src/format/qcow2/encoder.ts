@@ -1,7 +1,7 @@
 /** Guest clusters to stored clusters. */
 import { KiB } from "../../bytes/units.ts";
 import { encodeDeflate, encodeZstd } from "../../codec/codec.ts";
-import type { Compression, Effort, Encoding, Output, UnitEncoder } from "../format.ts";
+import type { Compression, Effort, Encoding, UnitEncoder } from "../format.ts";
 
 /**
  * zlib 1: with libdeflate 250 MiB/s per core at 0.156 of the size, where level 6 gives 118 MiB/s at 0.139. With
@@ -19,7 +19,10 @@ export const PLAIN = 0xffffffff;
 /** A sample is the beginning of a cluster and as much from its middle, where the beginning is a mere header. */
 const SAMPLED = 4 * KiB;
 
-/** Compressed clusters stand back to back; one that does not shrink is stored plain at the next cluster boundary. */
+/**
+ * Compressed clusters stand back to back; those that do not shrink stand plain at the end of the segment, where they
+ * leave no gaps between the others.
+ */
 export function encoder(encoding: Encoding): UnitEncoder {
   const { unit, level } = encoding;
   const compress = { none: undefined, zlib: encodeDeflate, zstd: encodeZstd }[encoding.compression];
@@ -33,16 +36,12 @@ export function encoder(encoding: Encoding): UnitEncoder {
   return {
     encode(bytes, _guestUnit, effort, out) {
       const coded = worthIt(bytes, effort) ? compress?.(bytes, level) : undefined;
-      if (coded === undefined || coded.length >= unit) return addPlain(bytes, unit, out);
+      if (coded === undefined || coded.length >= unit) {
+        out.addLast(bytes);
+        return PLAIN;
+      }
       out.add(coded);
       return coded.length;
     },
   };
-}
-
-function addPlain(bytes: Uint8Array, unit: number, out: Output): number {
-  const inside = out.length % unit;
-  if (inside !== 0) out.addZeros(unit - inside);
-  out.add(bytes);
-  return PLAIN;
 }

@@ -1,5 +1,5 @@
 /** The head of a written image, streamed: every part of it is produced in ascending order from the segments. */
-import { alignUp, MiB, SECTOR } from "../../bytes/units.ts";
+import { MiB, SECTOR } from "../../bytes/units.ts";
 import { Fault } from "../../fault/fault.ts";
 import type { SealInput, StoredSegment } from "../format.ts";
 import { PLAIN } from "./encoder.ts";
@@ -217,20 +217,24 @@ type Visit = (unit: number, offset: number, size: number, kind: "plain" | "coded
 function place(shape: Shape, segment: StoredSegment, visit: Visit): void {
   const { clusterSize } = shape;
   const { units, places } = segment;
-  let at = 0;
+  let coded = 0;
+  let plain = segment.length;
+  for (const entry of units) if (entry === PLAIN) plain -= clusterSize;
+  const behindCoded = plain;
   for (const [index, entry] of units.entries()) {
     if (entry === 0) continue;
     const unit = segment.firstUnit + index;
     const kind = entry === PLAIN ? "plain" : "coded";
     const size = kind === "plain" ? clusterSize : entry;
-    if (places !== undefined) at = places[index] ?? 0;
-    if (kind === "plain") at = alignUp(at, clusterSize);
+    const at = kind === "plain" ? plain : (places?.[index] ?? coded);
+    const end = kind === "plain" ? segment.length : behindCoded;
     // the sector count of an L2 entry reaches to twice a cluster
-    if (at + size > segment.length || sectors(at, size) * SECTOR > 2 * clusterSize) {
+    if (at < 0 || at + size > end || sectors(at, size) * SECTOR > 2 * clusterSize) {
       throw broken(`unit ${unit} does not fit the segment at ${segment.offset}`);
     }
     visit(unit, segment.offset + at, size, kind);
-    at += size;
+    if (kind === "plain") plain += size;
+    else coded = at + size;
   }
 }
 

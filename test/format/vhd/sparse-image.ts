@@ -40,10 +40,15 @@ export async function writeSparse(
 
 function output(): Output & { bytes(): Buffer } {
   const chunks: Buffer[] = [];
+  const last: Buffer[] = [];
   let length = 0;
   return {
     get length() {
       return length;
+    },
+    addLast(bytes) {
+      last.push(Buffer.from(bytes));
+      length += bytes.length;
     },
     add(bytes) {
       chunks.push(Buffer.from(bytes));
@@ -53,6 +58,6 @@ function output(): Output & { bytes(): Buffer } {
       chunks.push(Buffer.alloc(count));
       length += count;
     },
-    bytes: () => Buffer.concat(chunks),
+    bytes: () => Buffer.concat([...chunks, ...last]),
   };
 }
