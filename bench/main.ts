@@ -18,7 +18,7 @@ import { uploads } from "./macro/uploads.ts";
 import { type CaseResult, caseList, describe, machine, type Report, table } from "./report.ts";
 
 const CASES: readonly Case[] = [...conversions, ...bounds, ...uploads, scaling];
-const MICRO = ["digest", "codec"] as const;
+const MICRO = ["digest", "codec", "plan", "sender"] as const;
 
 const FULL = { size: 2 * GiB, runs: 5 } as const;
 const QUICK = { size: 128 * MiB, runs: 1 } as const;
@@ -48,7 +48,10 @@ const program = new Command("npm run bench --")
   .option("--size <bytes>", `size of the disks (default: ${formatSize(FULL.size)})`, sizeOption)
   .option("--runs <n>", `runs of each side, after a warm-up (default: ${FULL.runs})`, countOption)
   .option("--images <dir>", "directory for images and outputs (default: in memory where there is room)")
-  .addHelpText("after", `\nCases:\n${caseList(CASES)}\n  micro        digests and codecs on one core`);
+  .addHelpText(
+    "after",
+    `\nCases:\n${caseList(CASES)}\n  micro        digests, codecs and planning on one core; the sender on two`,
+  );
 const options = program.parse().opts<Options>();
 
 const stopping = new AbortController();
