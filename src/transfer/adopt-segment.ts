@@ -7,6 +7,7 @@ import type { Source } from "../source/source.ts";
 import { type Adoption, adoptUnits, type CodedRun } from "./adoption.ts";
 import { type GuestChunk, wholeUnit } from "./encode-segment.ts";
 import type { PackedShape, SegmentJob } from "./job.ts";
+import { ReadAhead } from "./read-ahead.ts";
 import { GuestReader } from "./read-guest.ts";
 import type { SegmentOutput } from "./segment-output.ts";
 import type { Shared } from "./shared.ts";
@@ -38,6 +39,7 @@ export async function adoptSegment(
 ): Promise<UnitTable | undefined> {
   const { unit } = coding;
   const adoption = adoptUnits(job.pieces, job.range, coding);
+  new ReadAhead(job.pieces, adopting.sources).at(job.range.length);
   for (const run of adoption.runs) await copyRun(run, adopting, out, signal);
   const { units, places } = adoption.table;
   const firstUnit = job.range.offset / unit;
