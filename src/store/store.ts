@@ -156,6 +156,11 @@ export interface Destination extends AsyncDisposable {
    */
   landed(token: UploadToken, signal: AbortSignal): Promise<Landed | undefined>;
   /**
+   * Removes whatever this upload has left: its parts, and the object if it made the one that is there. May be called at
+   * any time, and again.
+   */
+  discard(token: UploadToken, signal: AbortSignal): Promise<void>;
+  /**
    * Removes what unfinished uploads to this name have left, whoever began them: an upload that still runs elsewhere
    * fails.
    */

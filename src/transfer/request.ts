@@ -35,6 +35,8 @@ export interface PlanSummary {
   readonly total: number;
   /** Jobs at once. */
   readonly lanes: number;
+  /** Most bytes of memory that one of them can take. */
+  readonly laneMemory: number;
 }
 
 /** A part that the destination has acknowledged; 0 bytes: nothing had to be stored. */
@@ -48,7 +50,22 @@ export interface LandedPart {
 export interface TransferPorts {
   readonly producer: Producer;
   readonly journal: Journal;
-  readonly onPlan?: ((plan: PlanSummary) => void) | undefined;
+  /** Data moves once this has resolved. */
+  readonly onPlan?: ((plan: PlanSummary) => Promise<void> | void) | undefined;
+  /**
+   * Taken by each slot, in their order, and kept until the slot has landed or is given up. What it throws ends the
+   * transfer once the slots before have landed. Absent: the request alone bounds the lanes.
+   */
+  readonly lease?: ((signal: AbortSignal) => Promise<Disposable>) | undefined;
+  /** Told how to change the bandwidth while data moves. */
+  readonly onBandwidth?: ((change: (bytesPerSecond: number) => void) => void) | undefined;
+  /** All data has landed. */
+  readonly onSealing?: (() => Promise<void>) | undefined;
+  /**
+   * Asked once by each transfer, right before the store publishes; also where an earlier run has published already.
+   * What it throws ends the transfer.
+   */
+  readonly mayCommit?: (() => Promise<void>) | undefined;
   readonly onLanded?: ((part: LandedPart) => void) | undefined;
   /** Told of the counters once the plan stands: they may be sampled at any time. */
   readonly onProgress: (sample: () => Progress) => void;

@@ -91,6 +91,9 @@ export async function openRun(
   const upload = (await findAgain()) ?? (await begin());
   const shared = Shared.create(plan.slots.length + 1);
   shared.bandwidth = request.bandwidth;
+  ports.onBandwidth?.((bytesPerSecond) => {
+    shared.bandwidth = bytesPerSecond;
+  });
   placeKnownSegments(plan, shared, receipts);
   for (const slot of plan.slots) if (receipts.has(slot.number)) shared.count("committed", slot.data);
   if (receipts.size > 0) ports.onResume(receipts.size, plan.slots.length);

@@ -22,6 +22,7 @@ export async function seal(
 ): Promise<{ readonly landed: Landed; readonly checksums: Checksums }> {
   const parts = layout.shape === "flat" ? segmentParts(run) : await sealPacked(run, layout, signal);
   const checksums = wholeChecksums(parts, run.request.destination.limits.checksums);
+  await run.ports.mayCommit?.();
   await run.ports.journal.seal({ ...(guestDigest === undefined ? {} : { guestDigest }), checksums });
   const landed = await run.upload.complete(parts, checksums, signal);
   return { landed, checksums };

@@ -73,6 +73,8 @@ export class Shared {
   /** Bytes per second for all threads together; 0 lifts the limit. May change at any time. */
   set bandwidth(bytesPerSecond: number) {
     Atomics.store(this.#words, WORDS.rate, BigInt(Math.round(bytesPerSecond)));
+    // Waits that were reckoned at the old rate are over.
+    Atomics.store(this.#words, WORDS.clock, 0n);
   }
 
   /**
@@ -97,6 +99,7 @@ export class Shared {
     }
     for (;;) {
       this.throwIfStopped();
+      if (Atomics.load(this.#words, WORDS.rate) !== rate) return this.throttle(bytes);
       const leftMs = Number(due - process.hrtime.bigint()) / 1e6;
       if (leftMs <= 0) return;
       await sleep(Math.min(leftMs, THROTTLE_STEP_MS));

@@ -12,7 +12,7 @@ import type { Slot } from "../plan/slot.ts";
 import { landSlot } from "./land-slot.ts";
 import { planTransfer } from "./plan-transfer.ts";
 import type { TransferPorts, TransferRequest, TransferResult } from "./request.ts";
-import { landedEarlier, openRun, RESUMABLE } from "./run.ts";
+import { landedEarlier, openRun, RESUMABLE, type Run } from "./run.ts";
 import { seal } from "./seal.ts";
 
 /**
@@ -28,14 +28,20 @@ export async function transfer(
 ): Promise<TransferResult> {
   const { image, layout, destination } = request;
   const plan = await planTransfer({ ...request, limits: destination.limits }, signal);
+  const { laneMemory, total, slots } = plan;
+  const lanes = laneCount(request, laneMemory, ports.producer.lanes);
+  await ports.onPlan?.({ slots: slots.length, total, lanes, laneMemory });
   const earlier = await landedEarlier(request, plan, ports, signal);
-  if (earlier !== undefined) return earlier;
-  const lanes = laneCount(request, plan.laneMemory, ports.producer.lanes);
-  ports.onPlan?.({ slots: plan.slots.length, total: plan.total, lanes });
+  if (earlier !== undefined) {
+    await ports.onSealing?.();
+    await ports.mayCommit?.();
+    return earlier;
+  }
   const run = await openRun(request, plan, ports, signal);
   try {
-    await eachOf(run.remaining(), pLimit(lanes), (slot: Slot) => landSlot(run, slot, signal), signal);
+    await eachOf(run.remaining(), pLimit(lanes), (slot: Slot) => landLeased(run, slot, signal), signal);
     await Promise.all(image.sources.map((source) => source.check(signal)));
+    await ports.onSealing?.();
     const guestDigest = guestDigestOf(run.receipts.values());
     const sealed = await seal(run, layout, guestDigest, signal);
     return {
@@ -52,6 +58,11 @@ export async function transfer(
   } finally {
     run.shared.stop();
   }
+}
+
+async function landLeased(run: Run, slot: Slot, signal: AbortSignal): Promise<void> {
+  using _lease = await run.ports.lease?.(signal);
+  await landSlot(run, slot, signal);
 }
 
 function laneCount(request: TransferRequest, laneMemory: number, threadLanes: number): number {

@@ -109,6 +109,7 @@ export async function strictStore(directory: string): Promise<StrictStore> {
     begin: async () => upload,
     resume: () => Promise.reject(new Fault("NOT_FOUND", `${name}: knows of no upload`)),
     landed: async () => undefined,
+    discard: async () => {},
     removeOrphans: async () => {},
     source: async () => openFile(object),
     async [Symbol.asyncDispose]() {},

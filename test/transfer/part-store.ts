@@ -180,6 +180,10 @@ export async function partStore(limits: Partial<StoreLimits> = {}): Promise<Part
         const bytes = self.completed.has(String(id)) ? self.objects.get(NAME) : undefined;
         return bytes === undefined ? undefined : { name: NAME, size: bytes.length, confirmed: {} };
       },
+      async discard({ id }) {
+        self.uploads.delete(String(id));
+        if (self.completed.delete(String(id))) self.objects.delete(NAME);
+      },
       async removeOrphans() {
         self.calls.push("removeOrphans");
         self.uploads.clear();

@@ -16,6 +16,8 @@ import { Fault } from "../../fault/fault.ts";
 import { openFile } from "../../source/file/file.ts";
 import type { Destination, Landed, Upload, UploadIntent, UploadToken } from "../store.ts";
 
+/** The clock of the file system may lag behind that of the process. */
+const UNHEARD_MS = 60_000;
 /** Names the half-written file until it is renamed. */
 const SUFFIX = ".diskferry-part";
 
@@ -61,7 +63,18 @@ export async function openDirectory(path: string): Promise<Destination> {
       await rm(partial, { force: true });
       return { name: path, size: found.size, confirmed: {} };
     },
+    async discard(token) {
+      for (const left of [partial, final]) {
+        const found = await stat(left).catch(() => undefined);
+        if (found?.ino === token["inode"]) await rm(left, { force: true });
+      }
+    },
     removeOrphans: () => rm(partial, { force: true }),
+    async removeUnheard(about) {
+      const found = await stat(partial).catch(() => undefined);
+      const afterMs = (found?.birthtimeMs ?? 0) - about.getTime();
+      if (afterMs >= -UNHEARD_MS && afterMs <= UNHEARD_MS) await rm(partial, { force: true });
+    },
     source: async () => openFile(final),
     async [Symbol.asyncDispose]() {},
   };

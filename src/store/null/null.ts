@@ -23,6 +23,7 @@ export function openNull(): Destination {
       throw new Fault("NOT_FOUND", "null: keeps nothing to resume");
     },
     landed: async () => undefined,
+    discard: async () => {},
     removeOrphans: async () => {},
     source: async () => {
       throw new Fault("USAGE", "null: keeps nothing to read back");

@@ -88,6 +88,18 @@ export async function openOss(
       const confirmed = head.crc64xz === undefined ? {} : { crc64xz: head.crc64xz };
       return { name, size: head.size, etag: unquote(head.etag), confirmed };
     },
+    async discard(token, signal) {
+      const { uploadId, id } = token;
+      if (token["bucket"] !== bucket || token["key"] !== key) return;
+      if (typeof uploadId !== "string" || typeof id !== "string") return;
+      const upload = new OssUpload(
+        client,
+        location,
+        { existing: "refuse" },
+        { uploadId, id, state: "resumed" },
+      );
+      await upload.abort(signal);
+    },
     async removeOrphans(signal) {
       for await (const upload of client.uploads(key, signal)) {
         // Longer keys are other objects.

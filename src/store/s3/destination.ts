@@ -103,6 +103,13 @@ class S3Destination implements Destination {
     };
   }
 
+  async discard(token: UploadToken, signal: AbortSignal): Promise<void> {
+    const { data } = Token.safeParse(token);
+    if (data?.bucket !== this.#location.bucket || data.key !== this.#location.key) return;
+    const id = { id: data.uploadId, mark: data.mark };
+    await new S3Upload(this.#access, this.#location, id, { existing: "refuse" }, "resumed").abort(signal);
+  }
+
   async removeUnheard(about: Date, signal: AbortSignal): Promise<void> {
     for await (const { key, uploadId, begun } of listUploadsBelow(this.#access, this.#location, signal)) {
       if (key !== this.#location.key || begun === undefined) continue;

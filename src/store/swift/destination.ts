@@ -96,6 +96,15 @@ export async function openSwift(
       return { name, size: Number(found["content-length"] ?? 0), confirmed: {} };
     },
 
+    async discard(token, signal) {
+      const id = String(token["id"]);
+      const here = token["container"] === location.container && token["object"] === location.object;
+      // A token that was meddled with must not name a prefix that others use.
+      if (here && token["segments"] === segments && isUploadId(id)) {
+        await new SwiftUpload(place(id), "refuse").abort(signal);
+      }
+    },
+
     async removeOrphans(signal) {
       for await (const { id } of destination.listUploads(signal)) {
         await new SwiftUpload(place(String(id)), "refuse").abort(signal);
