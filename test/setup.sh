@@ -8,7 +8,7 @@ packages=(
   python3-swift python3-swiftclient                      # OpenStack Swift and its client
   python3-keystone python3-keystonemiddleware            # its identity service
   ceph-mon ceph-osd radosgw                              # Ceph with its S3 gateway
-  libdeflate0                                            # faster deflate, used where it is found
+  libdeflate0 libzstd1                                   # faster deflate and zstd, used where they are found
   dosfstools mtools e2fsprogs                            # file systems: fsck.fat, mcopy, mke2fs
   openssl                                                # certificates for TLS tests
 )

@@ -56,7 +56,7 @@ function tasks(form: string, codec: UnitCodec): Task[] {
   };
   const list: Task[] = [];
   for (const [name, encode] of Object.entries(encoders)) {
-    const coded = units.map(encode);
+    const coded = units.map((unit) => encode(unit).slice());
     const size = coded.reduce((sum, { length }) => sum + length, 0);
     ratios[`${form}: ${name}`] = (size / data.length).toFixed(3);
     const kind = name.startsWith("zstd") ? "zstd" : "deflate";

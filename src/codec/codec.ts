@@ -1,10 +1,11 @@
 /**
- * Coded units to guest bytes and back. Deflate goes through libdeflate where the machine has it, else through
- * node:zlib; zstd goes through node:zlib.
+ * Coded units to guest bytes and back. Deflate goes through libdeflate and zstd through libzstd where the machine has
+ * them, else through node:zlib.
  */
 import { libdeflate } from "../native/libdeflate.ts";
+import { libzstd } from "../native/libzstd.ts";
 import { broken, type Deflate, deflateSync, libdeflateDeflate, zlibDeflate } from "./deflate.ts";
-import { decodeZstd, encodeZstd as encodeZstdFrame } from "./zstd.ts";
+import { decodeZstd, libzstdZstd, zlibZstd } from "./zstd.ts";
 
 /** How stored bytes become guest bytes. `deflate` is a raw deflate stream without header. */
 export type Codec = "deflate" | "deflate-chain" | "zlib" | "zstd";
@@ -23,29 +24,30 @@ export interface UnitCodec {
    * `into` holds is then undefined.
    */
   decodeUnit(codec: Codec, coded: Uint8Array, into: Uint8Array, place: string, window?: Uint8Array): void;
-  /** Raw deflate without header. Level 1 to 9 (12 where libdeflate is in use). */
+  /** Raw deflate without header. Level 1 to 9 (12 where libdeflate is in use). Good until the next call. */
   encodeDeflate(bytes: Uint8Array, level: number): Uint8Array;
   /** A raw deflate stream that ends in a sync flush (00 00 FF FF) and no final block. Level 1 to 9. */
   encodeDeflateSync(bytes: Uint8Array, level: number): Uint8Array;
-  /** One zstd frame with its content size. Level 1 to 19. */
+  /** One zstd frame with its content size. Level 1 to 19. Good until the next call. */
   encodeZstd(bytes: Uint8Array, level: number): Uint8Array;
   readonly helpers: CodecHelpers;
 }
 
 /** `any`: the fastest that this machine has. `built-in`: nothing but Node itself. */
 export function unitCodec(helpers: "any" | "built-in"): UnitCodec {
-  const library = helpers === "any" ? libdeflate() : undefined;
-  const deflate = library === undefined ? zlibDeflate : libdeflateDeflate(library);
+  const [deflater, zstder] = helpers === "any" ? [libdeflate(), libzstd()] : [undefined, undefined];
+  const deflate = deflater === undefined ? zlibDeflate : libdeflateDeflate(deflater);
+  const zstd = zstder === undefined ? zlibZstd : libzstdZstd(zstder);
   return {
     decodeUnit(codec, coded, into, place, window) {
-      if (codec === "zstd") decodeZstd(coded, into, place);
+      if (codec === "zstd") decodeZstd(zstd, coded, into, place);
       else if (codec === "zlib") inflateZlib(deflate, coded, into, place);
       else deflate.inflate(coded, into, place, codec === "deflate-chain" ? window : undefined);
     },
     encodeDeflate: deflate.deflate,
     encodeDeflateSync: deflateSync,
-    encodeZstd: encodeZstdFrame,
-    helpers: { deflate: deflate.name, zstd: "node:zlib" },
+    encodeZstd: (bytes, level) => zstd.encode(bytes, level),
+    helpers: { deflate: deflate.name, zstd: zstd.name },
   };
 }
 

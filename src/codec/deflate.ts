@@ -1,6 +1,6 @@
 /** Raw deflate (RFC 1951) of one unit, by node:zlib or by libdeflate. */
 import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
-import { alignUp } from "../bytes/units.ts";
+import { atLeast } from "../bytes/grow.ts";
 import { Fault } from "../fault/fault.ts";
 import type { Libdeflate } from "../native/libdeflate.ts";
 
@@ -14,7 +14,7 @@ export interface Deflate {
    * @throws Fault IMAGE_CORRUPT, naming `place`, unless exactly `into.length` bytes come out.
    */
   inflate(coded: Uint8Array, into: Uint8Array, place: string, window: Uint8Array | undefined): void;
-  /** One stream with a final block. */
+  /** One stream with a final block. Good until the next call. */
   deflate(bytes: Uint8Array, level: number): Uint8Array;
 }
 
@@ -100,7 +100,7 @@ export function libdeflateDeflate(library: Libdeflate): Deflate {
     },
     deflate(bytes, level) {
       output = atLeast(output, library.bound(bytes.length));
-      return output.slice(0, library.deflate(bytes, level, output));
+      return output.subarray(0, library.deflate(bytes, level, output));
     },
   };
 }
@@ -116,10 +116,6 @@ function storedHeader(length: number): Uint8Array {
 function endsInSyncFlush(coded: Uint8Array): boolean {
   const end = coded.length;
   return coded[end - 4] === 0 && coded[end - 3] === 0 && coded[end - 2] === 0xff && coded[end - 1] === 0xff;
-}
-
-function atLeast(buffer: Uint8Array, length: number): Uint8Array {
-  return buffer.length >= length ? buffer : new Uint8Array(alignUp(length, 64 * 1024));
 }
 
 export function broken(place: string, cause?: unknown): Fault {

@@ -38,7 +38,7 @@ const NOBODYS = "diskferry-doctor/probe";
 
 /** Never throws for what it finds; looks at one thing after the other, so that measurements stand alone. */
 export async function examine(ports: ExaminePorts, signal: AbortSignal): Promise<Finding[]> {
-  const found = [runtime(ports), processor(), memory(), libc(), deflateHelper(), digests()];
+  const found = [runtime(ports), processor(), memory(), libc(), ...codecs(), digests()];
   for (const measured of measure(signal)) found.push(measured);
   found.push(await stateDirectory(ports.stateDirectory));
   found.push(...(await Promise.all(STORES.map((store) => reach(store, ports, signal)))));
@@ -82,14 +82,21 @@ function libc(): Finding {
     : { name: "libc", state: "absent", text: "koffi cannot load: holes of sparse files are read as zeros" };
 }
 
-function deflateHelper(): Finding {
-  const { deflate } = codecHelpers();
-  return deflate.startsWith("libdeflate")
-    ? { name: "deflate", state: "ok", text: `${deflate} does deflate` }
+function codecs(): Finding[] {
+  const { deflate, zstd } = codecHelpers();
+  return [
+    codec("deflate codec", deflate, "libdeflate", "libdeflate0"),
+    codec("zstd codec", zstd, "libzstd", "libzstd1"),
+  ];
+}
+
+function codec(name: string, helper: string, library: string, debian: string): Finding {
+  return helper.startsWith(library)
+    ? { name, state: "ok", text: `${helper} does it` }
     : {
-        name: "deflate",
+        name,
         state: "absent",
-        text: `no libdeflate: ${deflate} does deflate, at about half the speed (Debian: libdeflate0)`,
+        text: `no ${library}: ${helper} does it, at about half the speed (Debian: ${debian})`,
       };
 }
 
