@@ -4,12 +4,12 @@
  *
  *     source → image → extents → plan → segment jobs ══▶ produce ══▶ receipts → seal
  */
-import pLimit from "p-limit";
 import { combineGuest, formatGuestDigest, guestFromHex } from "../digest/guest-digest.ts";
 import { Fault } from "../fault/fault.ts";
 import { eachOf } from "../flow/each-of.ts";
 import type { Slot } from "../plan/slot.ts";
 import { landSlot } from "./land-slot.ts";
+import { paceOf } from "./pace.ts";
 import { planTransfer } from "./plan-transfer.ts";
 import type { TransferPorts, TransferRequest, TransferResult } from "./request.ts";
 import { landedEarlier, openRun, RESUMABLE, type Run } from "./run.ts";
@@ -37,9 +37,18 @@ export async function transfer(
     await ports.mayCommit?.();
     return earlier;
   }
-  const run = await openRun(request, plan, ports, signal);
+  const pace = paceOf(lanes, destination.limits);
+  const onRetry = (fault: Fault, waitMs: number): void => {
+    pace.failed(fault);
+    ports.onRetry(fault, waitMs);
+  };
+  const run = await openRun(request, plan, { ...ports, onRetry }, signal);
   try {
-    await eachOf(run.remaining(), pLimit(lanes), (slot: Slot) => landLeased(run, slot, signal), signal);
+    const land = async (slot: Slot): Promise<void> => {
+      await landLeased(run, slot, signal);
+      if (slot.kind === "data") pace.landed(run.shared.counted("sent"));
+    };
+    await eachOf(run.remaining(), pace.limit, land, signal);
     await Promise.all(image.sources.map((source) => source.check(signal)));
     await ports.onSealing?.();
     const guestDigest = guestDigestOf(run.receipts.values());
