@@ -28,6 +28,8 @@ export interface StoreLimits {
    * could be gone on with.
    */
   readonly receipts?: "listed" | "lasting" | "none";
+  /** `local`: a part is written without waiting for anybody else. Absent: there is a network in between. */
+  readonly reach?: "local";
   /** Which checksums the workers compute for each part. */
   readonly checksums: readonly ChecksumName[];
 }

@@ -82,6 +82,8 @@ export type SegmentOutcome =
 export interface Producer {
   /** Jobs that may run at once; more gain nothing. */
   readonly lanes: number;
+  /** Jobs that compute at once: the others wait for something. */
+  readonly threads: number;
   /** @throws Fault what went wrong; CANCELED when the job's `Shared` was stopped. */
   produce(job: SegmentJob, signal: AbortSignal): Promise<SegmentReceipt>;
 }

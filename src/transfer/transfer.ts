@@ -8,6 +8,7 @@ import { combineGuest, formatGuestDigest, guestFromHex } from "../digest/guest-d
 import { Fault } from "../fault/fault.ts";
 import { eachOf } from "../flow/each-of.ts";
 import type { Slot } from "../plan/slot.ts";
+import type { Producer } from "./job.ts";
 import { landSlot } from "./land-slot.ts";
 import { paceOf } from "./pace.ts";
 import { planTransfer } from "./plan-transfer.ts";
@@ -29,7 +30,7 @@ export async function transfer(
   const { image, layout, destination } = request;
   const plan = await planTransfer({ ...request, limits: destination.limits }, signal);
   const { laneMemory, total, slots } = plan;
-  const lanes = laneCount(request, laneMemory, ports.producer.lanes);
+  const lanes = laneCount(request, laneMemory, ports.producer);
   await ports.onPlan?.({ slots: slots.length, total, lanes, laneMemory });
   const earlier = await landedEarlier(request, plan, ports, signal);
   if (earlier !== undefined) {
@@ -74,11 +75,15 @@ async function landLeased(run: Run, slot: Slot, signal: AbortSignal): Promise<vo
   await landSlot(run, slot, signal);
 }
 
-function laneCount(request: TransferRequest, laneMemory: number, threadLanes: number): number {
+function laneCount(request: TransferRequest, laneMemory: number, producer: Producer): number {
+  const { image, destination, concurrency, memory } = request;
   // A chained stream is decoded by one lane, in order.
-  if (request.image.order === "sequential") return 1;
-  const fitting = Math.max(1, Math.floor(request.memory / laneMemory));
-  return Math.min(request.concurrency, fitting, threadLanes);
+  if (image.order === "sequential") return 1;
+  const fitting = Math.max(1, Math.floor(memory / laneMemory));
+  // Between files no lane waits: one more than compute is there when another is done, and each more costs cache.
+  const local =
+    destination.limits.reach === "local" && image.sources.every((source) => source.prefetch !== undefined);
+  return Math.min(concurrency, fitting, local ? producer.threads + 1 : producer.lanes);
 }
 
 /** Undefined when not every segment was decoded. */

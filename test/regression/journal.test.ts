@@ -95,6 +95,7 @@ describe("a packed transfer that goes on with another codec", () => {
     let jobs = 0;
     const producer = {
       lanes: 1,
+      threads: 1,
       produce: (...[job, signal]: Parameters<typeof world.engine.producer.produce>) => {
         jobs += 1;
         if (jobs === 4) controller.abort();

@@ -113,7 +113,11 @@ describe("a packed file whose first segment is the slowest", () => {
     writeFileSync(world.path("slow.raw"), disk);
     await using pool = createPool({ threads: 2, lanesPerThread: 2 });
     // More jobs are handed out than there are lanes: those behind the first would take them all.
-    const producer: Producer = { lanes: 64, produce: (job, signal) => pool.produce(job, signal) };
+    const producer: Producer = {
+      lanes: 64,
+      threads: 64,
+      produce: (job, signal) => pool.produce(job, signal),
+    };
     let asked = 0;
     const places = {
       source: async (location: string, signal: AbortSignal) => {

@@ -118,6 +118,21 @@ describe("a file", () => {
     },
   );
 
+  it.skipIf(!hasLibc())(`tells the same of a range whatever was asked before${HOLES_REASON}`, async () => {
+    const runs = Array.from({ length: 60 }, (_, i) => [i * 177 * KiB, 4 * KiB * (1 + (i % 9))] as const);
+    const file = await sparse("order.raw", 16 * MiB, runs);
+    const asks = Array.from({ length: 200 }, (_, i) => {
+      const offset = (i * 7_919_777) % (16 * MiB - 1);
+      return { offset, length: Math.min(16 * MiB - offset, 1 + ((i * 104_729) % MiB)) };
+    });
+    await using source = await openFile(file);
+    for (const [index, range] of asks.entries()) {
+      if (index === 100) await extentsOf(source);
+      await using fresh = await openFile(file);
+      expect(await extentsOf(source, range)).toEqual(await extentsOf(fresh, range));
+    }
+  });
+
   it.each([
     ["grew", () => appendFile(path("c.raw"), "more")],
     ["shrank", () => truncate(path("c.raw"), 5_000)],

@@ -242,6 +242,7 @@ describe("a source that changes while it is read", () => {
       let produced = 0;
       const producer: Producer = {
         lanes: 4,
+        threads: 4,
         async produce(job, signal) {
           const receipt = await world.engine.producer.produce(job, signal);
           produced += 1;
@@ -264,6 +265,7 @@ describe("what stands under the final name", () => {
     copyFileSync(path("disk.raw"), path("gone.raw"));
     const producer: Producer = {
       lanes: 1,
+      threads: 1,
       async produce(job, signal) {
         const receipt = await world.engine.producer.produce(job, signal);
         await appendFile(path("gone.raw"), "more");

@@ -74,6 +74,7 @@ describe("memory", () => {
     let most = 0;
     const producer = {
       lanes: 8,
+      threads: 8,
       async produce(...[job, signal]: Parameters<typeof world.engine.producer.produce>) {
         running += 1;
         most = Math.max(most, running);

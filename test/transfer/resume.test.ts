@@ -44,6 +44,7 @@ function watched(enough = Number.POSITIVE_INFINITY) {
   const controller = new AbortController();
   const producer: Producer = {
     lanes: 8,
+    threads: 8,
     async produce(job: SegmentJob, signal) {
       const receipt = await engine.producer.produce(job, signal);
       if (job.target.kind !== "discard") done.push(job.number);
@@ -283,6 +284,7 @@ describe("an unfinished transfer", () => {
     const started = Promise.withResolvers<void>();
     const producer: Producer = {
       lanes: 1,
+      threads: 1,
       async produce(job, signal) {
         started.resolve();
         await gate.promise;

@@ -3,12 +3,12 @@ import { type BigIntStats, close, constants, fstat, open, read, readSync } from 
 import { readFile, realpath } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { promisify } from "node:util";
-import type { Extent, Range } from "../../bytes/range.ts";
-import { endOf, mergeExtents } from "../../bytes/range.ts";
+import { mergeExtents } from "../../bytes/range.ts";
 import { SECTOR } from "../../bytes/units.ts";
 import { Fault } from "../../fault/fault.ts";
-import { fadvise, seekData, seekHole } from "../../native/libc.ts";
+import { fadvise } from "../../native/libc.ts";
 import type { Source, SourceRecipe } from "../source.ts";
+import { HoleMap } from "./holes.ts";
 
 const openFd = promisify(open);
 const closeFd = promisify(close);
@@ -57,6 +57,7 @@ interface Pinned {
 }
 
 function fileSource(fd: number, { absolute, name, size, version, waiting }: Pinned): Source {
+  const holes = new HoleMap(fd);
   return {
     name,
     size,
@@ -83,7 +84,7 @@ function fileSource(fd: number, { absolute, name, size, version, waiting }: Pinn
     prefetch({ offset, length }) {
       fadvise(fd, offset, length, "willneed");
     },
-    extents: (range) => mergeExtents(holes(fd, range)),
+    extents: (range) => mergeExtents(holes.extents(range)),
     async recipe(): Promise<SourceRecipe> {
       return { kind: "file", name, path: absolute, size, version };
     },
@@ -117,25 +118,6 @@ function readNow(fd: number, into: Uint8Array, offset: number, position: number,
     return readSync(fd, into, offset, into.length - offset, position);
   } catch (error) {
     throw Fault.from(error, `${name}: reading at ${position}`);
-  }
-}
-
-function* holes(fd: number, range: Range): Generator<Extent> {
-  const end = endOf(range);
-  for (let at = range.offset; at < end; ) {
-    const data = seekData(fd, at);
-    if (data === undefined) {
-      // The system cannot tell holes from data.
-      yield { kind: "data", offset: at, length: end - at };
-      return;
-    }
-    const start = data === "none" ? end : Math.min(data, end);
-    yield { kind: "zero", offset: at, length: start - at };
-    if (start === end) return;
-    const found = seekHole(fd, start);
-    const hole = typeof found === "number" ? Math.min(found, end) : end;
-    yield { kind: "data", offset: start, length: hole - start };
-    at = hole;
   }
 }
 

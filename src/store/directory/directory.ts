@@ -36,6 +36,7 @@ export async function openDirectory(path: string): Promise<Destination> {
       maxParts: 1_000_000,
       preferredPart: 64 * MiB,
       placement: "offsets",
+      reach: "local",
       zeros: "free",
       // Shorter holes are found while writing; each would cost a slot of the plan.
       zeroPart: MiB,

@@ -13,6 +13,7 @@ export function openNull(): Destination {
       maxParts: 1_000_000,
       preferredPart: 64 * MiB,
       placement: "parts",
+      reach: "local",
       zeros: "free",
       zeroPart: 64 * 1024,
       receipts: "none",
