@@ -25,7 +25,7 @@ export interface ImageDisk {
   readonly createImage: "allowed" | "refused";
   /** Product of the marketplace that it stems from. */
   readonly marketplaceOrigin?: string;
-  /** Name of the object in the region's image store; absent before it has landed. */
+  /** Name of the object in the image's store; absent before it has landed. */
   readonly object?: string;
   /** Bytes of the object. */
   readonly size?: number;
@@ -38,7 +38,8 @@ export interface Image {
   /** The project that owns it. */
   readonly project: string;
   readonly region: string;
-  /** Unique among the images of a project in a region. */
+  /** Name of the destination that keeps the objects of its disks. */
+  readonly store: string;
   readonly name: string;
   readonly description: string;
   readonly status: ImageStatus;
@@ -74,7 +75,7 @@ export interface Tag {
 }
 
 type ImageGiven = Partial<Image> &
-  Pick<Image, "id" | "project" | "region" | "name" | "format" | "disks" | "createdAt">;
+  Pick<Image, "id" | "project" | "region" | "store" | "name" | "format" | "disks" | "createdAt">;
 
 /** A private image that can be used. */
 export function image(given: ImageGiven): Image {

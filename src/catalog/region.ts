@@ -23,6 +23,8 @@ export interface Region {
   readonly encryptAlgorithms: readonly string[];
   /** Whether VHD images may be copied. */
   readonly vhdCopy: "allowed" | "refused";
+  /** Bytes of the largest image that may be copied; absent: any. */
+  readonly largestCopy?: number;
   /** Whether a plain image may be encrypted while it is copied to another region. */
   readonly encryptOnCopy: "allowed" | "refused";
   /** Formats that images may be exported in; `any`: all that can be written. */
@@ -30,7 +32,7 @@ export interface Region {
   /** How containers of this region are written (FJ-3). */
   readonly swiftApiVersion: "v1" | "v2";
   readonly slots: Slots;
-  /** Name of the destination that keeps the region's images. */
+  /** Name of the destination that keeps new images of the region. */
   readonly imageStore: string;
   /** How the image store keeps them. */
   readonly imageWrite: WriteOptions;

@@ -13,6 +13,7 @@ import type { Volume } from "../catalog/volume.ts";
 import type { TaskKind } from "../task/spec.ts";
 import type { Refusal, TaskEvent } from "../task/step.ts";
 import type { NewTask, Task } from "../task/task.ts";
+import type { InUse } from "./admission.ts";
 import type { AuditEntry, AuditQuery, RecordedAudit } from "./audit.ts";
 import type { EventQuery, RecordedEvent } from "./event.ts";
 import type { TaskPage, TaskQuery, TaskWhere } from "./query.ts";
@@ -28,6 +29,8 @@ export interface TaskRecord extends AsyncDisposable {
    * is not there; THROTTLED when too many wait.
    */
   accept(acceptance: Acceptance): Promise<Accepted>;
+  /** Meets whatever `accept` would meet, and changes nothing. */
+  rehearse(acceptance: Acceptance): Promise<void>;
   /**
    * The task that was accepted with this token.
    * @throws Fault IDEMPOTENCY_MISMATCH when the token came with another fingerprint.
@@ -53,6 +56,9 @@ export interface TaskRecord extends AsyncDisposable {
   recover(runner: string, at: number): Promise<readonly Task[]>;
   /** When the earliest of the waiting tasks that are held back beyond `at` may start. */
   nextStart(at: number): Promise<number | undefined>;
+
+  /** Slots that runs hold now. */
+  slotsInUse(): Promise<readonly InUse[]>;
 
   /** Ascending. Events become visible in the order of their numbers: what is read once is never added to. */
   events(query: EventQuery): Promise<readonly RecordedEvent[]>;
@@ -83,6 +89,7 @@ export interface Shelf<Entry> {
   get(id: string): Promise<Versioned<Entry> | undefined>;
   /** In order of their ids. */
   list(query: ShelfQuery): Promise<readonly Versioned<Entry>[]>;
+  count(query: Pick<ShelfQuery, "project" | "region">): Promise<number>;
   /** @throws Fault ALREADY_EXISTS; NOT_FOUND when it names a region that is not there. */
   add(entry: Entry): Promise<Versioned<Entry>>;
   /** @throws Fault NOT_FOUND; CONFLICT when the version is not the newest. */

@@ -20,6 +20,8 @@ interface Asked {
 
 export interface ExportRequest extends Asked {
   readonly kind: "export";
+  /** Where the caller believes it to be; absent: wherever it is. */
+  readonly region?: string;
   readonly from:
     | { readonly kind: "image"; readonly image: string }
     | {
@@ -76,7 +78,7 @@ export interface CopyRequest extends Asked {
   readonly from: string;
   /** Absent: the same region. */
   readonly to?: string;
-  /** What is absent is as at the source; so is the name, unless it is taken. */
+  /** What is absent is as at the source, but for tags and resource group. */
   readonly target: Partial<NewImage>;
 }
 

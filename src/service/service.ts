@@ -38,6 +38,8 @@ export interface Service {
   limitTask(caller: Caller, id: string, bandwidth: number): Promise<Task>;
   /** Replays, then goes on live, without a gap. Ends when the signal fires. */
   watch(caller: Caller, request: WatchRequest, signal: AbortSignal): AsyncIterable<RecordedEvent>;
+  /** Number of the newest event: who asks before he reads something can watch it from there without a gap. */
+  lastEvent(): Promise<number>;
 
   readonly regions: Entries<Region>;
   readonly projects: Entries<Project>;
@@ -62,6 +64,8 @@ export interface Entries<Entry> {
 }
 
 export interface EntryQuery {
+  /** Only for admins; users list what is their own. */
+  readonly project?: string;
   readonly region?: string;
   readonly name?: string;
   /** Absent, and at most: 200. */
@@ -87,6 +91,8 @@ export interface Usage {
   readonly regions: readonly {
     readonly region: string;
     readonly slots: Region["slots"];
+    /** Runs of all projects. */
+    readonly running: Region["slots"];
     readonly images: number;
   }[];
   readonly quotas: Project["quotas"];

@@ -42,16 +42,24 @@ export interface ImportedDisk {
   readonly virtualSize?: number;
 }
 
+/** How and where the image store of the task's region keeps what the task makes. */
+export interface NewImageSpec {
+  /** The catalogue entry that was reserved for it. */
+  readonly image: string;
+  /** Name of the destination that is the image store. */
+  readonly destination: string;
+  /** In the order of the disks. */
+  readonly objects: readonly string[];
+  readonly write: WriteOptions;
+}
+
 /** Disks from outside become an image in a region. */
 export interface ImportSpec {
   readonly kind: "import";
   /** The first is the system disk. */
   readonly disks: readonly ImportedDisk[];
-  /** The catalogue entry that was reserved for the result. */
-  readonly image: string;
   readonly region: string;
-  /** How the region's image store keeps it. */
-  readonly write: WriteOptions;
+  readonly to: NewImageSpec;
   readonly verify: Verification;
 }
 
@@ -59,20 +67,17 @@ export interface ImportSpec {
 export interface CopySpec {
   readonly kind: "copy";
   readonly from: { readonly image: string; readonly region: string };
-  /** `image`: the catalogue entry that was reserved for the result. */
-  readonly to: { readonly image: string; readonly region: string };
+  readonly region: string;
+  readonly to: NewImageSpec;
   readonly verify: Verification;
 }
 
 export type TaskSpec = ExportSpec | ImportSpec | CopySpec;
 export type TaskKind = TaskSpec["kind"];
 
-export const TASK_KINDS = ["export", "import", "copy"] as const satisfies readonly TaskKind[];
-
 /** The catalogue entry that a task makes; exports make none. */
 export function madeImage(spec: TaskSpec): string | undefined {
-  if (spec.kind === "import") return spec.image;
-  return spec.kind === "copy" ? spec.to.image : undefined;
+  return spec.kind === "export" ? undefined : spec.to.image;
 }
 
 /** The image that a task reads, if it reads one of the catalogue. */

@@ -9,6 +9,7 @@ import {
   accepted,
   addRegions,
   applied,
+  copyTarget,
   copyTask,
   exportTask,
   type RecordFile,
@@ -133,7 +134,8 @@ describe("the image that a copy makes", () => {
     const spec = {
       kind: "copy",
       from: { image: "image-1", region: "east" },
-      to: { image: "made", region: "west" },
+      region: "west",
+      to: copyTarget("west", "made"),
       verify: "by the store",
     } as const;
     const image = sampleImage({ id: "made", region: "west", status: "Waiting" });

@@ -6,6 +6,7 @@ import { type Image, image, imageDisk } from "../../src/catalog/image.ts";
 import { region } from "../../src/catalog/region.ts";
 import type { Acceptance, TaskRecord } from "../../src/record/record.ts";
 import { openSqliteRecord } from "../../src/record/sqlite/record.ts";
+import type { CopySpec } from "../../src/task/spec.ts";
 import type { TaskEvent } from "../../src/task/step.ts";
 import { isRefusal } from "../../src/task/step.ts";
 import type { NewTask, Task } from "../../src/task/task.ts";
@@ -46,6 +47,7 @@ export function sampleImage(given: Partial<Image> = {}): Image {
     id: "image-1",
     project: "p1",
     region: "east",
+    store: "east-images",
     name: "debian",
     format: "qcow2",
     createdAt: NOW,
@@ -85,11 +87,21 @@ export function copyTask(from: string, to: string, given: Partial<NewTask> = {})
     spec: {
       kind: "copy",
       from: { image: "image-1", region: from },
-      to: { image: `made-${made}`, region: to },
+      region: to,
+      to: copyTarget(to, `made-${made}`),
       verify: "by the store",
     },
     regions: [...new Set([from, to])],
     ...given,
+  };
+}
+
+export function copyTarget(region: string, image: string): CopySpec["to"] {
+  return {
+    image,
+    destination: `${region}-images`,
+    objects: [`${image}.qcow2`],
+    write: { format: "qcow2" },
   };
 }
 

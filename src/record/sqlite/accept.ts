@@ -19,9 +19,13 @@ export function accept(database: Database, reservable: Reservable, acceptance: A
   const { token, at } = acceptance;
   const earlier = token === undefined ? undefined : replayed(database, token);
   if (earlier !== undefined) return { task: earlier, when: "before" };
+  // Before all else: that the same is being done already says more than what follows from it.
+  for (const name of acceptance.task.exclusive) refuseClaimed(database, name);
   reserve(database, reservable, acceptance);
   const task = insertTask(database, acceptance.task, at);
-  for (const name of task.exclusive) claimName(database, name, task);
+  for (const name of new Set(task.exclusive)) {
+    database.run("INSERT INTO claimed_name (name, task) VALUES (?, ?)", name, task.sequence);
+  }
   for (const limit of acceptance.limits) hold(database, limit);
   if (token !== undefined) keep(database, token, task, at);
   appendEvent(database, task, { kind: "accepted" }, at);
@@ -89,17 +93,15 @@ function refuseSameName(database: Database, { project, region, name }: Image): v
   });
 }
 
-function claimName(database: Database, name: string, task: Task): void {
+function refuseClaimed(database: Database, name: string): void {
   const holder = database.one(
     "SELECT id FROM task JOIN claimed_name ON claimed_name.task = task.sequence WHERE claimed_name.name = ?",
     name,
   );
-  if (holder !== undefined) {
-    throw new Fault("CONFLICT", `another task is not finished yet with ${name}`, {
-      details: { exclusive: name, task: String(holder["id"]) },
-    });
-  }
-  database.run("INSERT INTO claimed_name (name, task) VALUES (?, ?)", name, task.sequence);
+  if (holder === undefined) return;
+  throw new Fault("CONFLICT", `another task is not finished yet: ${name}`, {
+    details: { exclusive: name, task: String(holder["id"]) },
+  });
 }
 
 /** The new task and its entries are in the tables already. */

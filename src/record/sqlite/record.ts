@@ -10,7 +10,7 @@ import type { Catalogue, Retention, TaskRecord } from "../record.ts";
 import { accept, replayed } from "./accept.ts";
 import { type Database, openDatabase } from "./database.ts";
 import { lastEvent, listEvents } from "./event-table.ts";
-import { apply, claim, nextStart, recover } from "./run-table.ts";
+import { apply, claim, nextStart, recover, slotsInUse } from "./run-table.ts";
 import { entries, shelf } from "./shelf.ts";
 import { countTasks, findTask, listTasks } from "./task-table.ts";
 import { Writer } from "./writer.ts";
@@ -30,6 +30,7 @@ export function openSqliteRecord(path: string): TaskRecord {
   return {
     catalogue: catalogueOf(database, writer, tables),
     accept: (acceptance) => writer.write(() => accept(database, tables, acceptance)),
+    rehearse: (acceptance) => writer.rehearse(() => accept(database, tables, acceptance)),
     replayed: async (token) => replayed(database, token),
     task: async (id) => findTask(database, id),
     tasks: async (query) => listTasks(database, query),
@@ -38,6 +39,7 @@ export function openSqliteRecord(path: string): TaskRecord {
     claim: (claimed) => writer.write(() => claim(database, tables, claimed)),
     recover: (runner, at) => writer.write(() => recover(database, tables, runner, at)),
     nextStart: async (at) => nextStart(database, at),
+    slotsInUse: async () => slotsInUse(database),
     events: async (query) => listEvents(database, query),
     lastEvent: async () => lastEvent(database),
     async news(after, signal) {
@@ -83,9 +85,10 @@ const NEEDED_BY = {
   region: `${UNFINISHED} EXISTS (SELECT 1 FROM json_each(regions) WHERE value = ?)`,
   image: `${UNFINISHED} ?1 IN (reads_image, makes_image)`,
   volume: "SELECT 1 FROM volume WHERE id = ? AND json_extract(body, '$.status') = 'uploading'",
-  destination: `${UNFINISHED} (json_extract(body, '$.spec.destination') = ?1 OR EXISTS (
+  destination: `${UNFINISHED} (?1 IN (json_extract(body, '$.spec.destination'), json_extract(body, '$.spec.to.destination')) OR EXISTS (
     SELECT 1 FROM json_each(body, '$.spec.disks') WHERE json_extract(value, '$.source.destination') = ?1))
-    UNION SELECT 1 FROM region WHERE json_extract(body, '$.imageStore') = ?1`,
+    UNION SELECT 1 FROM region WHERE json_extract(body, '$.imageStore') = ?1
+    UNION SELECT 1 FROM image WHERE json_extract(body, '$.store') = ?1`,
 } as const;
 
 function catalogueOf(database: Database, writer: Writer, tables: ReturnType<typeof openTables>): Catalogue {

@@ -63,7 +63,7 @@ export function claim(database: Database, settled: Settled, { runner, at, most, 
       if (may(kind)) yield { id: String(row["id"]), kind, regions: JSON.parse(String(row["regions"])) };
     }
   };
-  const admitted = admit(queue(), slotsOfRegions(database), inUse(database), most - cleaning.length);
+  const admitted = admit(queue(), slotsOfRegions(database), slotsInUse(database), most - cleaning.length);
   const start = (id: string, slots: readonly string[]): Task => {
     const started = apply(database, settled, id, { kind: "started", runner, slots }, at);
     if (started !== undefined && !isRefusal(started)) return started;
@@ -112,7 +112,7 @@ function slotsOfRegions(database: Database): Map<string, Slots> {
   return new Map(rows.map((row) => [String(row["id"]), JSON.parse(String(row["slots"])) as Slots]));
 }
 
-function inUse(database: Database): InUse[] {
+export function slotsInUse(database: Database): InUse[] {
   const rows = database.all("SELECT region, kind, count(*) AS n FROM slot GROUP BY region, kind");
   return rows.map((row) => ({
     region: String(row["region"]),

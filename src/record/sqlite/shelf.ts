@@ -116,6 +116,11 @@ export function shelf<Entry>(
       const sql = `SELECT version, body FROM ${table} WHERE ${parts.join(" AND ")} ORDER BY id LIMIT ?`;
       return database.all(sql, ...values, limit).map((row) => versionedOf<Entry>(row));
     },
+    async count({ project, region }) {
+      const sql = `SELECT count(*) AS n FROM ${table}
+        WHERE (?1 IS NULL OR project = ?1) AND (?2 IS NULL OR region = ?2)`;
+      return Number(database.one(sql, project ?? null, region ?? null)?.["n"]);
+    },
     add: (entry) => writer.write(() => rows.insert(entry)),
     replace: (entry, version) => writer.write(() => rows.update(entry, version)),
     remove: (id, version) =>

@@ -43,6 +43,19 @@ export class Writer {
     });
   }
 
+  /** Runs `work` as `write` does, and then undoes it: only what it throws is of interest. */
+  async rehearse(work: () => unknown): Promise<void> {
+    const undone = new Error("undone");
+    try {
+      await this.write(() => {
+        work();
+        throw undone;
+      });
+    } catch (error) {
+      if (!(error instanceof Fault) || error.cause !== undone) throw error;
+    }
+  }
+
   /** Writes what waits; no more is taken. */
   close(): void {
     this.#closed = true;

@@ -1,0 +1,80 @@
+/** What callers see of the catalogue, and what admins change in it. */
+import type { Versioned } from "../catalog/entry.ts";
+import type { Shelf } from "../record/record.ts";
+import type { Caller } from "./caller.ts";
+import { type Reason, refusal, withReason } from "./refusal.ts";
+import type { Entries } from "./service.ts";
+import { limitOf } from "./task-list.ts";
+import { checkName } from "./wellformed.ts";
+
+export interface Kind<Entry> {
+  readonly name: "region" | "project" | "image" | "volume" | "destination" | "key";
+  readonly missing: Reason;
+  readonly shelf: Shelf<Entry>;
+  readonly id: (entry: Entry) => string;
+  readonly sees: (caller: Caller, entry: Entry) => boolean;
+  /** `own`: users list what is theirs, though they may see more. */
+  readonly lists: "own" | "all";
+  /** What an entry must be like; throws a refusal. */
+  readonly check?: (entry: Entry) => void;
+}
+
+export type Audited = <T>(
+  caller: Caller,
+  action: string,
+  subject: string,
+  work: () => Promise<T>,
+) => Promise<T>;
+
+export function entries<Entry>(kind: Kind<Entry>, audited: Audited): Entries<Entry> {
+  const { name, shelf, id, sees, missing } = kind;
+  const notFound = (wanted: string) => refusal(missing, `there is no ${name} ${wanted}`);
+  const change = <T>(caller: Caller, action: string, subject: string, work: () => Promise<T>): Promise<T> =>
+    audited(caller, `${action} ${name}`, subject, async () => {
+      if (caller.role !== "admin") throw refusal("admins-only", `only admins ${action} a ${name}`);
+      return work().catch((error: unknown) => {
+        throw withReason(error);
+      });
+    });
+  const check = (entry: Entry): void => {
+    checkName("id", id(entry), 128);
+    kind.check?.(entry);
+  };
+  return {
+    async get(caller, wanted) {
+      const found = await shelf.get(wanted);
+      if (found === undefined || !sees(caller, found.entry)) throw notFound(wanted);
+      return found;
+    },
+    async list(caller, { limit, after, ...query }) {
+      const own = kind.lists === "own" && caller.role !== "admin" ? { project: caller.project } : {};
+      const most = limitOf(limit);
+      const seen: Versioned<Entry>[] = [];
+      for (let from = after ?? ""; ; ) {
+        const page = await shelf.list({ ...query, ...own, limit: most + 1, after: from });
+        seen.push(...page.filter(({ entry }) => sees(caller, entry)));
+        const last = page.at(-1);
+        if (last === undefined || page.length <= most || seen.length > most) break;
+        from = id(last.entry);
+      }
+      const shown = seen.slice(0, most);
+      const last = shown.at(-1);
+      return {
+        entries: shown,
+        ...(seen.length > most && last !== undefined ? { next: id(last.entry) } : {}),
+      };
+    },
+    register: (caller, entry) =>
+      change(caller, "register", id(entry), async () => {
+        check(entry);
+        return shelf.add(entry);
+      }),
+    replace: (caller, entry, version) =>
+      change(caller, "replace", id(entry), async () => {
+        check(entry);
+        return shelf.replace(entry, version);
+      }),
+    unregister: (caller, wanted, version) =>
+      change(caller, "unregister", wanted, () => shelf.remove(wanted, version)),
+  };
+}

@@ -1,0 +1,24 @@
+/** What the use cases need from outside. */
+import type { Destination } from "../catalog/destination.ts";
+import type { TaskRecord } from "../record/record.ts";
+
+export interface ServicePorts {
+  readonly record: TaskRecord;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** A new id: unique everywhere, ascending in time. */
+  readonly newId: () => string;
+  /**
+   * Which of these objects are there, parts and segments of them included (FJ-7).
+   * @throws Fault NOT_FOUND when the container is not there; CREDENTIALS, NETWORK, …
+   */
+  readonly existing: (
+    destination: Destination,
+    objects: readonly string[],
+    signal: AbortSignal,
+  ) => Promise<readonly string[]>;
+  /** Every format that can be written, with the ending of its files, such as `.qcow2`. */
+  readonly formats: ReadonlyMap<string, string>;
+  /** Names of the directories that files and volumes may lie in. */
+  readonly roots: ReadonlySet<string>;
+}

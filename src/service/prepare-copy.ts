@@ -1,0 +1,67 @@
+/** A copy: from a request to what is accepted, or to a refusal. */
+import type { Caller } from "./caller.ts";
+import { checkCopy } from "./copy-rules.ts";
+import { checkNewImage, reserveImage } from "./new-image.ts";
+import type { ServicePorts } from "./ports.ts";
+import { imageLimits, type Prepared, taskFor } from "./prepare.ts";
+import { refusal } from "./refusal.ts";
+import type { CopyRequest } from "./request.ts";
+import { projectOf, regionNamed, visibleImage } from "./visible.ts";
+
+export async function prepareCopy(
+  request: CopyRequest,
+  caller: Caller,
+  ports: ServicePorts,
+): Promise<Prepared> {
+  const { catalogue } = ports.record;
+  const from = await regionNamed(catalogue, request.from, "source-region-not-found");
+  const to = await regionNamed(catalogue, request.to ?? request.from);
+  const project = await projectOf(catalogue, caller);
+  const seen = await visibleImage(catalogue, caller, request.image);
+  const source = seen.entry;
+  if (source.region !== from.id) {
+    throw refusal("image-not-found", `there is no image ${source.id} in ${from.id}`);
+  }
+  checkNewImage(request.target, project);
+  checkCopy({ caller, project, image: source, from, to });
+  const { description, osType, architecture, platform, bootMode } = source;
+  const reserved = await reserveImage(
+    ports,
+    caller,
+    to,
+    { ...request.target, name: request.target.name ?? source.name },
+    {
+      image: {
+        description,
+        osType,
+        architecture,
+        platform,
+        ...(bootMode === undefined ? {} : { bootMode }),
+        source: { image: source.id, region: from.id },
+      },
+      disks: source.disks.map(({ kind, virtualSize }) => ({ kind, virtualSize })),
+    },
+  );
+  return {
+    acceptance: {
+      task: taskFor(caller, request, ports.newId(), {
+        spec: {
+          kind: "copy",
+          from: { image: source.id, region: from.id },
+          region: to.id,
+          to: reserved.to,
+          verify: request.verify ?? "by the store",
+        },
+        regions: [...new Set([from.id, to.id])],
+        // D4: ImageCopyConflict.
+        exclusive: [`copy ${source.id} to ${to.id}`],
+      }),
+      at: ports.now(),
+      images: [reserved.image],
+      sameName: request.target.sameName ?? "refuse",
+      volumes: [],
+      unchanged: [seen],
+      limits: imageLimits(project, to.id),
+    },
+  };
+}

@@ -1,0 +1,34 @@
+/** How much is in use of what there may be. */
+import type { Caller } from "./caller.ts";
+import type { ServicePorts } from "./ports.ts";
+import type { Usage } from "./service.ts";
+import { projectOf } from "./visible.ts";
+
+const WEEK_MS = 7 * 86_400_000;
+const UNFINISHED = ["queued", "processing", "cancelling"] as const;
+const MOST_REGIONS = 1000;
+
+export async function usageOf(caller: Caller, { record, now }: ServicePorts): Promise<Usage> {
+  const { catalogue } = record;
+  const { quotas } = await projectOf(catalogue, caller);
+  const { project } = caller;
+  const regions = await catalogue.regions.list({ limit: MOST_REGIONS });
+  const inUse = await record.slotsInUse();
+  const used = (region: string, kind: string): number =>
+    inUse.find((one) => one.region === region && one.kind === kind)?.count ?? 0;
+  const exports = { project, kinds: ["export"] } as const;
+  return {
+    quotas,
+    regions: await Promise.all(
+      regions.map(async ({ entry: { id, slots } }) => ({
+        region: id,
+        slots,
+        running: { copy: used(id, "copy"), export: used(id, "export"), import: used(id, "import") },
+        images: await catalogue.images.count({ project, region: id }),
+      })),
+    ),
+    unfinished: await record.countTasks({ project, states: UNFINISHED }),
+    exports: await record.countTasks({ ...exports, states: UNFINISHED }),
+    weeklyExports: await record.countTasks({ ...exports, acceptedFrom: now() - WEEK_MS }),
+  };
+}
