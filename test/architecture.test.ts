@@ -19,6 +19,7 @@ const ROWS: readonly (readonly string[])[] = [
   ["record"],
   ["service"],
   ["config", "telemetry"],
+  ["api"],
   ["cli"],
   ["compose.ts"],
   ["main.ts"],
@@ -31,6 +32,8 @@ const STRANGERS: readonly (readonly [string, string])[] = [
   ["source", "codec"],
   ["source", "digest"],
   ["codec", "digest"],
+  // Below the composition root nobody reads configuration.
+  ["api", "config"],
 ];
 
 /** Folders that hold one folder for each kind of a thing: kinds do not import each other. */
@@ -52,6 +55,9 @@ interface Import {
   readonly from: string;
   readonly to: string;
 }
+
+/** Written by a generator, which names files and things in its own way. */
+const GENERATED = "api/connect/generated/";
 
 const files = globSync("**/*.ts", { cwd: SRC }).map((file) => file.replaceAll("\\", "/"));
 const texts = new Map(files.map((file) => [file, readFileSync(join(SRC, file), "utf8")]));
@@ -161,7 +167,9 @@ describe("the style of modules", () => {
 
   it("names folders and files in kebab-case", () => {
     expect(
-      files.filter((file) => !/^([a-z0-9]+(-[a-z0-9]+)*\/)*[a-z0-9]+(-[a-z0-9]+)*\.ts$/.test(file)),
+      files
+        .filter((file) => !file.startsWith(GENERATED))
+        .filter((file) => !/^([a-z0-9]+(-[a-z0-9]+)*\/)*[a-z0-9]+(-[a-z0-9]+)*\.ts$/.test(file)),
     ).toEqual([]);
   });
 });
