@@ -15,31 +15,31 @@ export interface InUse {
   readonly count: number;
 }
 
+/** Slots that are free, where there are any. */
+export type FreeSlots = ReadonlyMap<string, number>;
+
 /**
  * Goes through the waiting tasks in their order. One that finds all its regions free takes its slots; one that does
  * not is passed over, and holds up no later one.
  */
-export function admit(
-  waiting: Iterable<Waiting>,
-  slots: ReadonlyMap<string, Slots>,
-  inUse: readonly InUse[],
-  most: number,
-): readonly Waiting[] {
-  const free = freeSlots(slots, inUse);
+export function admit(waiting: Iterable<Waiting>, free: FreeSlots, most: number): readonly Waiting[] {
+  const left = new Map(free);
   const admitted: Waiting[] = [];
   for (const task of waiting) {
-    // No later task can start, either; the queue may be long.
-    if (admitted.length >= most || free.size === 0) break;
-    const keys = task.regions.map((region) => keyOf(region, task.kind));
-    if (!keys.every((key) => free.has(key))) continue;
-    for (const key of keys) take(free, key);
+    if (admitted.length >= most) break;
+    if (room(left, task) === 0) continue;
+    for (const region of task.regions) take(left, keyOf(region, task.kind));
     admitted.push(task);
   }
   return admitted;
 }
 
-/** What is free; nothing where nothing is. */
-function freeSlots(slots: ReadonlyMap<string, Slots>, inUse: readonly InUse[]): Map<string, number> {
+/** How many tasks like this one could start if no others did. */
+export function room(free: FreeSlots, { kind, regions }: Pick<Waiting, "kind" | "regions">): number {
+  return Math.min(...regions.map((region) => free.get(keyOf(region, kind)) ?? 0));
+}
+
+export function freeSlots(slots: ReadonlyMap<string, Slots>, inUse: readonly InUse[]): FreeSlots {
   const free = new Map<string, number>();
   for (const [region, { copy, export: exports, import: imports }] of slots) {
     free.set(keyOf(region, "copy"), copy);

@@ -33,6 +33,7 @@ export function limitOf(limit: number | undefined): number {
 
 /** FJ-8: what is not the caller's own is not there. */
 function whereOf(caller: Caller, { page: _, limit: __, project, ...rest }: TaskListRequest): TaskWhere {
+  if ((rest.ids?.length ?? 0) > MOST_LISTED) throw malformed("ids", `ids: at most ${MOST_LISTED}`);
   if (caller.role !== "admin") return { ...rest, project: caller.project };
   return project === undefined ? rest : { ...rest, project };
 }

@@ -41,6 +41,7 @@ describe("what a caller sees of tasks", () => {
     expect(await sequences({ page: { by: "start", start: 1 }, limit: 2 })).toEqual([204, 203]);
     for (const limit of [0, -1, 1.5, Number.NaN])
       expect(await reasonOf(sequences({ limit }))).toBe("malformed");
+    expect(await reasonOf(sequences({ ids: Array.from({ length: 201 }, String) }))).toBe("malformed");
     for (const start of [-1, 0.5]) {
       expect(await reasonOf(sequences({ page: { by: "start", start } }))).toBe("malformed");
     }

@@ -30,26 +30,30 @@ export class Database implements Disposable {
   }
 
   one(sql: string, ...values: readonly SQLInputValue[]): Row | undefined {
-    return this.#prepared(sql).get(...values) as Row | undefined;
+    return this.#asked(() => this.#prepared(sql).get(...values) as Row | undefined);
   }
 
   all(sql: string, ...values: readonly SQLInputValue[]): readonly Row[] {
-    return this.#prepared(sql).all(...values) as Row[];
-  }
-
-  /** Row by row, as far as the caller goes. */
-  each(sql: string, ...values: readonly SQLInputValue[]): Iterable<Row> {
-    return this.#prepared(sql).iterate(...values) as Iterable<Row>;
+    return this.#asked(() => this.#prepared(sql).all(...values) as Row[]);
   }
 
   /** The id of the inserted row, and how many rows were changed. */
   run(sql: string, ...values: readonly SQLInputValue[]): { readonly id: number; readonly changes: number } {
-    const { lastInsertRowid, changes } = this.#prepared(sql).run(...values);
+    const { lastInsertRowid, changes } = this.#asked(() => this.#prepared(sql).run(...values));
     return { id: Number(lastInsertRowid), changes: Number(changes) };
   }
 
   exec(sql: string): void {
-    this.#db.exec(sql);
+    this.#asked(() => this.#db.exec(sql));
+  }
+
+  /** @throws Fault for whatever SQLite says. */
+  #asked<T>(ask: () => T): T {
+    try {
+      return ask();
+    } catch (error) {
+      throw sqliteFault(error, this.name);
+    }
   }
 
   [Symbol.dispose](): void {

@@ -6,10 +6,10 @@ import { Fault } from "../../fault/fault.ts";
 import { madeImage, readVolumes, type TaskKind } from "../../task/spec.ts";
 import { isRefusal, mustStop, type Refusal, step, type TaskEvent } from "../../task/step.ts";
 import { isFinal, type Task } from "../../task/task.ts";
-import { admit, type InUse, type Waiting } from "../admission.ts";
+import { admit, type FreeSlots, freeSlots, type InUse, room, type Waiting } from "../admission.ts";
 import type { Claim } from "../record.ts";
 import { settledImage, settledVolume } from "../settle.ts";
-import type { Database, Row } from "./database.ts";
+import type { Database } from "./database.ts";
 import { appendEvent } from "./event-table.ts";
 import type { Entries } from "./shelf.ts";
 import { findTask, taskOf, updateTask } from "./task-table.ts";
@@ -54,16 +54,15 @@ function settle({ images, volumes }: Settled, before: Task, task: Task, at: numb
 
 export function claim(database: Database, settled: Settled, { runner, at, most, kinds }: Claim): Task[] {
   const may = (kind: TaskKind): boolean => kinds === undefined || kinds.includes(kind);
-  const cancelling = waiting(database, "cancelling", at).map(taskOf);
-  const cleaning = cancelling.filter((task) => mustStop(task) && may(task.spec.kind)).slice(0, most);
-  const queue = function* (): Generator<Waiting> {
-    for (const task of cancelling) if (!mustStop(task) && may(task.spec.kind)) yield waitingTask(task);
-    for (const row of eachQueued(database, at)) {
-      const kind = row["kind"] as TaskKind;
-      if (may(kind)) yield { id: String(row["id"]), kind, regions: JSON.parse(String(row["regions"])) };
-    }
-  };
-  const admitted = admit(queue(), slotsOfRegions(database), slotsInUse(database), most - cleaning.length);
+  const cancelling = database.all(`SELECT body ${WAITING} ORDER BY sequence`, "cancelling", at).map(taskOf);
+  const wanted = cancelling.filter(({ spec }) => may(spec.kind));
+  const cleaning = wanted.filter(mustStop).slice(0, most);
+  const free = freeSlots(slotsOfRegions(database), slotsInUse(database));
+  const queue = [
+    ...wanted.filter((task) => !mustStop(task)).map(waitingTask),
+    ...queuedWithRoom(database, at, free).filter(({ kind }) => may(kind)),
+  ];
+  const admitted = admit(queue, free, most - cleaning.length);
   const start = (id: string, slots: readonly string[]): Task => {
     const started = apply(database, settled, id, { kind: "started", runner, slots }, at);
     if (started !== undefined && !isRefusal(started)) return started;
@@ -92,15 +91,28 @@ export function nextStart(database: Database, at: number): number | undefined {
   return row?.["at"] === null || row === undefined ? undefined : Number(row["at"]);
 }
 
-const WAITING = `FROM task WHERE ended_at IS NULL AND state = ? AND runner IS NULL
-  AND coalesce(not_before, 0) <= ? ORDER BY sequence`;
+const WAITING = `FROM task WHERE ended_at IS NULL AND runner IS NULL AND state = ? AND coalesce(not_before, 0) <= ?`;
 
-function waiting(database: Database, state: "cancelling", at: number): readonly Row[] {
-  return database.all(`SELECT body ${WAITING}`, state, at);
-}
-
-function eachQueued(database: Database, at: number): Iterable<Row> {
-  return database.each(`SELECT id, kind, regions ${WAITING}`, "queued", at);
+/**
+ * The queued tasks that may have a chance, in order of acceptance. Tasks of one kind and the same regions stand in one
+ * line, and no more of a line can start than there is room for: a long queue for full regions costs nothing.
+ */
+function queuedWithRoom(database: Database, at: number, free: FreeSlots): Waiting[] {
+  const lines = database.all(`SELECT DISTINCT kind, regions ${WAITING}`, "queued", at);
+  const heads = lines.flatMap((line) => {
+    const [kind, regions] = [line["kind"] as TaskKind, JSON.parse(String(line["regions"])) as string[]];
+    return database
+      .all(
+        `SELECT id, sequence ${WAITING} AND kind = ? AND regions = ? ORDER BY sequence LIMIT ?`,
+        "queued",
+        at,
+        kind,
+        line["regions"] ?? "",
+        room(free, { kind, regions }),
+      )
+      .map((row) => ({ id: String(row["id"]), kind, regions, sequence: Number(row["sequence"]) }));
+  });
+  return heads.sort((a, b) => a.sequence - b.sequence);
 }
 
 function waitingTask({ id, spec, regions }: Task): Waiting {

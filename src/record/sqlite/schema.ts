@@ -45,7 +45,10 @@ export const STEPS: readonly string[] = [
   CREATE INDEX task_reads ON task(reads_image) WHERE reads_image IS NOT NULL;
   CREATE INDEX task_makes ON task(makes_image) WHERE makes_image IS NOT NULL;
   CREATE INDEX task_ended ON task(ended_at) WHERE ended_at IS NOT NULL;
-  CREATE INDEX task_unfinished ON task(state, sequence) WHERE ended_at IS NULL;
+  CREATE INDEX task_unfinished ON task(sequence) WHERE ended_at IS NULL;
+  CREATE INDEX task_waiting ON task(state, kind, regions, sequence) WHERE ended_at IS NULL AND runner IS NULL;
+  CREATE INDEX task_counted ON task(project, state, kind);
+  CREATE INDEX task_of_week ON task(project, kind, accepted_at);
   CREATE INDEX task_held ON task(runner) WHERE runner IS NOT NULL;
 
   CREATE TABLE slot (

@@ -23,8 +23,9 @@ function codeOf(error: unknown): number | undefined {
     : undefined;
 }
 
+/** Whether the fault is about an entry that is not there, or that others still need. */
 export function breaksReference(error: unknown): boolean {
-  return codeOf(error) === FOREIGN_KEY;
+  return error instanceof Fault && codeOf(error.cause) === FOREIGN_KEY;
 }
 
 /** @param name of the file, for the message. */

@@ -1,7 +1,6 @@
 /** Group commit: writes that arrive together share one transaction, and so one wait for the disk. */
 import { Fault } from "../../fault/fault.ts";
 import type { Database } from "./database.ts";
-import { sqliteFault } from "./sqlite-fault.ts";
 
 /** Writes of one transaction: more would keep the main thread from its other work for longer than some milliseconds. */
 const BATCH = 256;
@@ -73,7 +72,7 @@ export class Writer {
       for (const pending of batch) answers.push(pending.run());
       this.#database.exec("COMMIT");
     } catch (error) {
-      const fault = sqliteFault(error, this.#database.name);
+      const fault = Fault.from(error, this.#database.name);
       this.#rollBack();
       for (const pending of batch) pending.reject(fault);
       return;
@@ -89,7 +88,7 @@ export class Writer {
       this.#database.exec("RELEASE alone");
       return () => resolve(value);
     } catch (error) {
-      const fault = sqliteFault(error, this.#database.name);
+      const fault = Fault.from(error, this.#database.name);
       // A full disk may have ended the whole transaction; then this throws, and the batch fails.
       this.#database.exec("ROLLBACK TO alone");
       this.#database.exec("RELEASE alone");
