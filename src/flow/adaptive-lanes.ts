@@ -7,8 +7,8 @@
 
 /** A round must be faster than the one before by this much to be worth another lane: less is noise. */
 const GAIN = 1.05;
-/** So many are no burden to any store, and fewer may leave threads without work. */
-const FIRST = 4;
+/** So many are no burden to any store, and fewer leave threads without work and MD5s without company. */
+const FIRST = 8;
 
 export class AdaptiveLanes {
   readonly #most: number;

@@ -30,11 +30,10 @@ class Store {
 describe("lanes of a store", () => {
   it("are few at first, and double while each lane adds its share", () => {
     const store = new Store(50, (lanes) => lanes);
-    expect(store.lanes.lanes).toBe(4);
-    // One part begins the measuring; four more are a round.
-    expect(store.land(4).at(-1)).toBe(4);
-    expect(store.land(1)).toEqual([8]);
-    expect(store.land(8).at(-1)).toBe(16);
+    expect(store.lanes.lanes).toBe(8);
+    // One part begins the measuring; eight more are a round.
+    expect(store.land(8).at(-1)).toBe(8);
+    expect(store.land(1)).toEqual([16]);
     expect(store.land(16).at(-1)).toBe(32);
     expect(store.land(32).at(-1)).toBe(50);
     expect(store.land(1000).at(-1)).toBe(50);
@@ -54,15 +53,15 @@ describe("lanes of a store", () => {
   it("halve when the store asks to slow down, once for all parts in flight", () => {
     const lanes = new AdaptiveLanes(16);
     lanes.refused();
-    expect(lanes.lanes).toBe(2);
-    for (let other = 1; other < 4; other += 1) lanes.refused();
-    expect(lanes.lanes).toBe(2);
+    expect(lanes.lanes).toBe(4);
+    for (let other = 1; other < 8; other += 1) lanes.refused();
+    expect(lanes.lanes).toBe(4);
     lanes.refused();
-    expect(lanes.lanes).toBe(1);
+    expect(lanes.lanes).toBe(2);
   });
 
   it("halve again when a part is refused that was begun after the fall", () => {
-    const lanes = new AdaptiveLanes(8);
+    const lanes = new AdaptiveLanes(4);
     lanes.refused();
     expect(lanes.lanes).toBe(2);
     // The three others that were in flight land.
@@ -79,7 +78,7 @@ describe("lanes of a store", () => {
 
   it("come back one by one after a fall, as far as throughput grows with them", () => {
     const store = new Store(16, (lanes) => Math.min(lanes, 6));
-    store.lanes.refused();
+    for (let part = 0; part < 8 + 1; part += 1) store.lanes.refused();
     expect(store.lanes.lanes).toBe(2);
     const seen = store.land(200);
     for (const [index, lanes] of seen.entries()) {
@@ -92,10 +91,10 @@ describe("lanes of a store", () => {
   it("stay where more of them move no more bytes", () => {
     const store = new Store(64, () => 10);
     // The first round has nothing to be compared with.
-    expect(store.land(500).at(-1)).toBe(8);
+    expect(store.land(500).at(-1)).toBe(16);
     const fallen = new Store(64, () => 10);
     fallen.lanes.refused();
-    expect(fallen.land(500).at(-1)).toBe(3);
+    expect(fallen.land(500).at(-1)).toBe(5);
   });
 
   it("stay within their bounds whatever happens", () => {
