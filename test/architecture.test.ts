@@ -17,7 +17,7 @@ const ROWS: readonly (readonly string[])[] = [
   ["task"],
   ["catalog"],
   ["record"],
-  ["service"],
+  ["service", "schedule"],
   ["config", "telemetry"],
   ["api"],
   ["cli"],
@@ -29,6 +29,7 @@ const ROWS: readonly (readonly string[])[] = [
 const STRANGERS: readonly (readonly [string, string])[] = [
   ["plan", "store"],
   ["worker", "engine"],
+  ["service", "schedule"],
   ["source", "codec"],
   ["source", "digest"],
   ["codec", "digest"],

@@ -32,6 +32,8 @@ export interface Region {
   /** How containers of this region are written (FJ-3). */
   readonly swiftApiVersion: "v1" | "v2";
   readonly slots: Slots;
+  /** Bytes per second of all its running tasks together; absent or 0: no limit. */
+  readonly bandwidth?: number;
   /** Name of the destination that keeps new images of the region. */
   readonly imageStore: string;
   /** How the image store keeps them. */

@@ -64,6 +64,31 @@ export async function openImage(
 }
 
 /**
+ * Opens an image that may name no other file. Disposing closes the source, too.
+ * @param format as declared; undefined: recognised by its mark.
+ */
+export async function openAlone(
+  source: Source,
+  format: string | undefined,
+  signal: AbortSignal,
+): Promise<OpenedImage> {
+  await using stack = new AsyncDisposableStack();
+  stack.use(source);
+  const request = { source, gate: CLOSED_GATE, allowAmplification: false };
+  const declared = format === undefined ? undefined : formatByUserName(format);
+  const image = stack.use(await openDetected(request, declared, signal));
+  const opened = stack.move();
+  return { image, source, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+/** Opens what is stored byte for byte, whatever it may mean. Disposing closes the source. */
+export async function openBytes(source: Source, signal: AbortSignal): Promise<OpenedImage> {
+  const request = { source, gate: CLOSED_GATE, allowAmplification: false };
+  const image = await raw.reader.open(request, signal);
+  return { image, source, [Symbol.asyncDispose]: () => source[Symbol.asyncDispose]() };
+}
+
+/**
  * The gate that opens what the request lists, and nothing else. The listed backing files stand for the references in
  * the order in which the chain asks; the names inside images are only shown.
  */

@@ -1,38 +1,21 @@
 /** One transfer from request to landed and, if asked, verified object. */
-import { createHash } from "node:crypto";
-import { codecHelpers } from "../codec/codec.ts";
-import { formatGuestDigest } from "../digest/guest-digest.ts";
 import { Fault } from "../fault/fault.ts";
-import type { Compression, Image, Layout } from "../format/format.ts";
-import { formatByUserName } from "../format/registry.ts";
 import type { Destination, UploadIntent } from "../store/store.ts";
-import { digestImage, type ReadPorts } from "../transfer/digest-image.ts";
+import type { ReadPorts } from "../transfer/digest-image.ts";
 import type { Producer } from "../transfer/job.ts";
-import { type Journal, memoryJournal, openJournal } from "../transfer/journal.ts";
-import type { Adopt, LandedPart, PlanSummary, TransferResult } from "../transfer/request.ts";
+import type { Journal } from "../transfer/journal.ts";
+import type { LandedPart, PlanSummary, TransferResult } from "../transfer/request.ts";
 import type { Progress } from "../transfer/shared.ts";
-import { transfer } from "../transfer/transfer.ts";
 import { fileInDirectory } from "./file-name.ts";
-import { CLOSED_GATE, type ImageRequest, type OpenedImage, openImage } from "./open-image.ts";
+import { journalFor, type LandRequest, landImage, verifyLanded } from "./land-image.ts";
+import { type ImageRequest, openImage } from "./open-image.ts";
 import type { Places } from "./places.ts";
 
-export interface TransferImageRequest {
+export interface TransferImageRequest extends Omit<LandRequest, "format" | "snapshot"> {
   readonly source: ImageRequest;
   readonly destination: string;
   /** Format to write; absent: the source's own. */
   readonly format?: string;
-  /** Absent: none, or zlib and zstd where the format is always compressed. */
-  readonly compression?: Compression;
-  /** Whoever asks for a level asks for units that are compressed with it: then nothing is adopted. */
-  readonly level?: number;
-  readonly adopt: Adopt;
-  readonly clusterSize?: number;
-  readonly roundTo?: number;
-  readonly segment?: number;
-  readonly concurrency: number;
-  readonly memory: number;
-  readonly bandwidth: number;
-  readonly existing: UploadIntent["existing"];
   /** What to do with an unfinished transfer to the same destination. */
   readonly unfinished: "resume" | "discard";
   readonly verify: "digest" | "read back";
@@ -66,27 +49,21 @@ export async function transferImage(
   ports: EnginePorts,
   signal: AbortSignal,
 ): Promise<Transferred> {
-  const { places, producer, events } = ports;
+  const { places, producer, events, stateDirectory } = ports;
+  const { snapshot, location } = request.source;
   await using opened = await openImage(request.source, places, signal);
-  const { image } = opened;
-  const format = request.format ?? image.format;
-  const layout = layoutFor(request, image, format, opened);
-  const place = await fileInDirectory(request.destination, request.source.location, format);
+  const format = request.format ?? opened.image.format;
+  const place = await fileInDirectory(request.destination, location, format);
   await using destination = await places.destination(place, signal);
-  await using journal = await journalFor(destination, ports);
+  await using journal = await journalFor(destination, stateDirectory);
   if (request.unfinished === "discard")
     await discardUnfinished(journal, destination, request.existing, signal);
 
   events.onStage("transfer");
-  const result = await transfer(
-    {
-      ...request,
-      adopt: request.level === undefined ? request.adopt : "nothing",
-      image,
-      layout,
-      destination,
-      identity: identityOf(request, opened, layout),
-    },
+  const result = await landImage(
+    { ...request, format, ...(snapshot === undefined ? {} : { snapshot }) },
+    opened,
+    destination,
     { producer, journal, ...reporting(events) },
     signal,
   );
@@ -96,8 +73,8 @@ export async function transferImage(
   }
   events.onStage("verify");
   try {
-    const guestDigest = result.guestDigest ?? (await readSource(image, destination, ports, signal));
-    await readBack(destination, format, guestDigest, ports, signal);
+    const known = result.guestDigest;
+    const guestDigest = await verifyLanded(format, opened, known, destination, readPorts(ports), signal);
     await journal.remove();
     return { ...result, guestDigest, verified: true };
   } catch (error) {
@@ -107,23 +84,7 @@ export async function transferImage(
   }
 }
 
-/** The guest digest of a source that was copied without being decoded. */
-async function readSource(
-  image: Image,
-  destination: Destination,
-  ports: EnginePorts,
-  signal: AbortSignal,
-): Promise<string> {
-  try {
-    return formatGuestDigest(await digestImage(image, readPorts(ports), signal));
-  } catch (error) {
-    if (!(error instanceof Fault && error.code === "IMAGE_CORRUPT")) throw error;
-    const message = `${destination.name}: is a copy of a damaged image, do not use it: ${error.message}`;
-    throw new Fault("VERIFY_FAILED", message, { cause: error });
-  }
-}
-
-function readPorts({ producer, events }: EnginePorts): ReadPorts {
+export function readPorts({ producer, events }: Pick<EnginePorts, "producer" | "events">): ReadPorts {
   return {
     producer,
     onProgress: (sample) =>
@@ -142,53 +103,6 @@ function reporting(events: TransferEvents) {
     onPlan: (plan: PlanSummary) => events.onPlan?.(plan),
     onLanded: (part: LandedPart) => events.onLanded?.(part),
   };
-}
-
-function layoutFor(
-  request: TransferImageRequest,
-  image: Image,
-  format: string,
-  { source }: OpenedImage,
-): Layout {
-  const { level, clusterSize, roundTo } = request;
-  return formatByUserName(format).writer.layout({
-    virtualSize: image.virtualSize,
-    ...(request.compression === undefined ? {} : { compression: request.compression }),
-    ...(level === undefined ? {} : { level }),
-    ...(clusterSize === undefined ? {} : { clusterSize }),
-    ...(roundTo === undefined ? {} : { roundTo }),
-    // Equal input and options give equal bytes: identifiers inside the image depend on what is written, not on when.
-    seed: createHash("sha256")
-      .update(JSON.stringify([source.name, source.size, image.virtualSize, format]))
-      .digest()
-      .subarray(0, 16),
-  });
-}
-
-function journalFor(destination: Destination, ports: EnginePorts): Promise<Journal> {
-  if (destination.limits.receipts === "none") return Promise.resolve(memoryJournal());
-  return openJournal(ports.stateDirectory, destination.identity, destination.name);
-}
-
-/** All that must be the same for a transfer to be gone on with. */
-function identityOf(request: TransferImageRequest, { image }: OpenedImage, layout: Layout): string {
-  const versions = image.sources.map((source) => `${source.name} ${source.version}`);
-  const { compression, level, clusterSize, segment } = request;
-  const shape =
-    layout.shape === "flat" ? ["flat", Buffer.from(layout.tail).toString("hex")] : [layout.encoding];
-  // Another deflate gives other bytes, and parts of both would not fit together.
-  const codecs = layout.shape === "packed" && layout.encoding.compression !== "none" ? codecHelpers() : {};
-  return JSON.stringify([
-    2,
-    codecs,
-    versions,
-    request.source.snapshot,
-    shape,
-    compression,
-    level,
-    clusterSize,
-    segment,
-  ]);
 }
 
 async function discardUnfinished(
@@ -210,26 +124,4 @@ async function discardUnfinished(
   }
   await destination.removeOrphans(signal);
   await journal.forget();
-}
-
-export async function readBack(
-  destination: Destination,
-  format: string,
-  guestDigest: string,
-  ports: EnginePorts,
-  signal: AbortSignal,
-): Promise<void> {
-  // Opened as what was written, not as what it looks like: a raw disk may well hold another image.
-  await using source = await destination.source(signal);
-  await using image = await formatByUserName(format).reader.open(
-    { source, gate: CLOSED_GATE, allowAmplification: true },
-    signal,
-  );
-  const found = formatGuestDigest(await digestImage(image, readPorts(ports), signal));
-  if (found !== guestDigest) {
-    throw new Fault(
-      "VERIFY_FAILED",
-      `${destination.name}: reads back with guest digest ${found}, but ${guestDigest} was sent; do not use it`,
-    );
-  }
 }

@@ -4,8 +4,14 @@ import { Fault } from "../fault/fault.ts";
 import { Shared } from "../transfer/shared.ts";
 import { type StreamResult, streamProgress, transferStream } from "../transfer/transfer-stream.ts";
 import { fileInDirectory } from "./file-name.ts";
+import { readBack } from "./land-image.ts";
 import type { StreamTo } from "./places.ts";
-import { type EnginePorts, readBack, type TransferImageRequest, type Transferred } from "./transfer-image.ts";
+import {
+  type EnginePorts,
+  readPorts,
+  type TransferImageRequest,
+  type Transferred,
+} from "./transfer-image.ts";
 
 /** Bytes of a part where the destination has a way of its own to take streams. */
 const PART = 16 * 1024 * 1024;
@@ -44,7 +50,7 @@ export async function transferStdin(
       : await handOver(stdin, streamTo, request, ports, signal);
   if (request.verify === "digest") return { ...result, verified: false };
   events.onStage("verify");
-  await readBack(destination, "raw", result.guestDigest, ports, signal);
+  await readBack(destination, "raw", result.guestDigest, readPorts(ports), signal);
   return { ...result, verified: true };
 }
 

@@ -25,7 +25,8 @@ function landed(disks: readonly ImageDisk[], objects: readonly LandedObject[]): 
       const object = objects[index];
       if (object === undefined) return disk;
       const { virtualSize, size, checksums, guestDigest } = object;
-      return { ...disk, virtualSize, size, checksums, guestDigest, object: object.object };
+      const known = { ...disk, virtualSize, size, checksums, object: object.object };
+      return guestDigest === undefined ? known : { ...known, guestDigest };
     }),
   };
 }

@@ -102,7 +102,7 @@ function run(task: Task, event: RunEvent, at: number): Task | Refusal {
       const { setback, notBefore } = event;
       return {
         ...backInQueue(task),
-        ...(setback === undefined ? {} : { setback }),
+        ...(setback === undefined ? {} : { setback, setbacks: (task.setbacks ?? 0) + 1 }),
         ...(notBefore === undefined ? {} : { notBefore }),
       };
     }

@@ -57,7 +57,8 @@ export interface LandedObject {
   readonly size: number;
   readonly virtualSize: number;
   readonly checksums: Checksums;
-  readonly guestDigest: string;
+  /** Absent: not all of the disk was decoded, and nobody knew it before. */
+  readonly guestDigest?: string;
   readonly verified: Verification;
 }
 
@@ -98,6 +99,8 @@ export interface Task {
   readonly notBefore?: number;
   /** Why the last run ended early, when the task was queued again. */
   readonly setback?: Failure;
+  /** Runs that ended so. */
+  readonly setbacks?: number;
   /** Only of failed tasks. */
   readonly failure?: Failure;
   /** Only of succeeded tasks. */

@@ -1,0 +1,55 @@
+/**
+ * Copies: an image of one region becomes an image of another, or of the same. Where both keep their images in one
+ * format, what is stored is copied byte for byte; else it is converted on the way.
+ */
+import type { ImageDisk } from "../catalog/image.ts";
+import type { ChecksumName } from "../digest/checksum.ts";
+import { Fault } from "../fault/fault.ts";
+import type { CopySpec } from "../task/spec.ts";
+import type { LandedObject } from "../task/task.ts";
+import type { TransferResult } from "../transfer/request.ts";
+import { destinationNamed, type Move, pairs } from "./move.ts";
+import type { SchedulePorts } from "./ports.ts";
+import { landedDisk, storedDisks } from "./stored-disk.ts";
+
+export async function copyMoves(spec: CopySpec, ports: SchedulePorts): Promise<readonly Move[]> {
+  const { write } = spec.to;
+  const destination = await destinationNamed(ports.record.catalogue, spec.to.destination);
+  const { image, disks } = await storedDisks(spec.from.image, ports);
+  const alike = image.format === write.format;
+  return pairs(disks, spec.to.objects).map(([stored, object]): Move => {
+    const { disk } = stored;
+    if (!alike) {
+      const landed = (result: TransferResult) => landedDisk(write.format, result, disk);
+      return { destination, object, write, open: stored.open, landed };
+    }
+    return {
+      destination,
+      object,
+      write: { format: "raw" },
+      open: stored.openBytes,
+      landed: (result) => copiedDisk(image.format, result, disk),
+    };
+  });
+}
+
+/** @throws Fault VERIFY_FAILED when the bytes are not those that were stored. */
+function copiedDisk(
+  format: string,
+  { checksums, object }: TransferResult,
+  { checksums: known = {}, size, virtualSize, guestDigest, snapshot }: ImageDisk,
+): Omit<LandedObject, "object" | "verified" | "size"> {
+  const found = { ...checksums, ...object.confirmed };
+  const names = Object.keys(known) as ChecksumName[];
+  const differs = names.find((name) => found[name] !== undefined && found[name] !== known[name]);
+  if (differs !== undefined || (size !== undefined && size !== object.size)) {
+    const what = differs === undefined ? "size" : differs;
+    throw new Fault("VERIFY_FAILED", `disk ${snapshot}: its ${what} is not what it was when it was stored`);
+  }
+  return {
+    format,
+    virtualSize,
+    checksums: { ...known, ...found },
+    ...(guestDigest === undefined ? {} : { guestDigest }),
+  };
+}
