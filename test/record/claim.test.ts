@@ -56,6 +56,23 @@ describe("claiming", () => {
     expect(started).not.toContain(waiting.id);
   });
 
+  it("D3: gives the last slot to the copy that was accepted first, wherever it comes from", async () => {
+    const { record } = file;
+    const narrow = { id: "east", imageStore: "east-images", slots: { copy: 1, export: 1, import: 1 } };
+    await record.catalogue.regions.replace(region(narrow), 1);
+    const copies: Task[] = [];
+    for (const from of ["west", "east", "north", "east", "west"]) {
+      copies.push(await accepted(record, copyTask(from, "east")));
+    }
+    const started: string[] = [];
+    for (let round = 0; round < copies.length; round += 1) {
+      const [next] = await record.claim(ALL);
+      started.push(next?.id ?? "");
+      await applied(record, next?.id ?? "", { kind: "failed", failure: FAILURE });
+    }
+    expect(started).toEqual(ids(copies));
+  });
+
   it("follows the slots of the region as they are now", async () => {
     const { record } = file;
     for (let count = 0; count < 4; count += 1) await accepted(record, copyTask("east", "east"));
