@@ -6,7 +6,7 @@ import { Md5Batcher, type Md5Seat } from "../../src/digest/md5-batcher.ts";
 import { Md5 } from "../../src/digest/md5-lanes.ts";
 import { noise } from "./noise.ts";
 
-const PATIENCE_MS = 100;
+const PATIENCE_MS = 50;
 
 function md5(bytes: Uint8Array): string {
   return createHash("md5").update(bytes).digest("hex");
