@@ -3,14 +3,19 @@
  * parts are copied from it. Longer runs are copied from longer objects, each joined of copies of the one below it,
  * and made only when a run needs it: some thirty requests for runs of 5 GiB, and one for each run after that.
  */
+import pLimit from "p-limit";
 import { MiB } from "../../bytes/units.ts";
 import { Fault, type FaultCode } from "../../fault/fault.ts";
+import { eachOf } from "../../flow/each-of.ts";
 import { headObject, QUICK_MS, type S3Access, SLOW_MS } from "./client.ts";
 import type { S3Location } from "./config.ts";
 import { abortUpload, copyPart, createUpload, listUploadsBelow, removeObject } from "./multipart.ts";
 
 /** Bytes. The first is above the 5 MiB below which Amazon copies no ranges; the last is the longest part. */
 export const RUNGS: readonly number[] = [8, 16, 64, 256, 1024, 5120].map((size) => size * MiB);
+
+/** All copies that a rung is joined of, and no more than a store likes. */
+const COPIES_AT_ONCE = 8;
 
 /** What a store says that does not copy parts, or not for this key. */
 const REFUSALS: ReadonlySet<FaultCode> = new Set(["UNSUPPORTED_FEATURE", "STORE_REFUSED", "PERMISSION"]);
@@ -150,13 +155,18 @@ export class ZeroLadder {
     const step = RUNGS[below] as number;
     const id = await createUpload(this.#access, place, {}, signal);
     try {
-      const parts: { PartNumber: number; ETag: string }[] = [];
-      for (let at = 0; at < size; at += step) {
-        const part = parts.length + 1;
-        const length = Math.min(step, size - at);
-        const etag = await copyPart(this.#access, place, { id, part }, { from, length }, signal);
-        parts.push({ PartNumber: part, ETag: `"${etag}"` });
-      }
+      const numbers = Array.from({ length: Math.ceil(size / step) }, (_, index) => index + 1);
+      const etags = new Map<number, string>();
+      await eachOf(
+        numbers,
+        pLimit(COPIES_AT_ONCE),
+        async (part) => {
+          const length = Math.min(step, size - (part - 1) * step);
+          etags.set(part, await copyPart(this.#access, place, { id, part }, { from, length }, signal));
+        },
+        signal,
+      );
+      const parts = numbers.map((part) => ({ PartNumber: part, ETag: `"${etags.get(part)}"` }));
       const command = new sdk.CompleteMultipartUploadCommand({
         Bucket: place.bucket,
         Key: place.key,
