@@ -12,12 +12,16 @@ export interface Call {
   readonly traceparent?: string;
   /** Absent: nobody that a token or certificate of ours tells of. */
   readonly caller?: Caller;
-  /** For the log, where the HTTP status does not say it. */
+  /** What is asked for, for log and metrics: one of few. */
+  operation: string;
+  /** What came of it, where the HTTP status does not say it. */
   outcome?: string;
 }
 
 /** Answers some of the requests: Connect, the plain neighbours, and the vendors' dialects. */
 export interface HttpHandler {
+  /** For log and metrics. */
+  readonly name: string;
   matches(request: HttpRequest): boolean;
   /** Resolves when it has answered. What it throws becomes an answer, as long as there is none yet. */
   handle(request: HttpRequest, response: HttpResponse, call: Call): Promise<void>;

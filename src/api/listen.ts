@@ -1,18 +1,13 @@
 /** Sockets: one cleartext port for HTTP/1.1 and HTTP/2 alike, one TLS port for both, and how they end. */
-import { createServer, type RequestListener } from "node:http";
-import {
-  createServer as createHttp2Server,
-  createSecureServer,
-  type Http2SecureServer,
-  type Http2Server,
-  type ServerHttp2Session,
-} from "node:http2";
+import { createServer } from "node:http";
+import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session } from "node:http2";
 import {
   type AddressInfo,
   createServer as createTcpServer,
   type Socket,
   type Server as TcpServer,
 } from "node:net";
+import { createServer as createTlsServer, type TlsOptions } from "node:tls";
 import { Fault } from "../fault/fault.ts";
 import type { HttpRequest, HttpResponse } from "./call.ts";
 
@@ -45,95 +40,108 @@ export interface SocketLimits {
   readonly graceMs: number;
 }
 
-export interface Port {
+/** Closed, it takes no new connection, closes idle ones, lets the others finish, and cuts them when the time is up. */
+export interface Port extends AsyncDisposable {
   readonly address: AddressInfo;
-  /** Takes no new connection, closes idle ones, lets the others finish, and cuts them when the time is up. */
-  close(): Promise<void>;
 }
 
 type Listener = (request: HttpRequest, response: HttpResponse) => void;
 
-/** Looks at the first bytes of a connection: HTTP/2 without TLS begins with a preface (RFC 9113, section 3.4). */
-export async function openCleartext(
-  address: Address,
-  limits: SocketLimits,
-  listener: Listener,
-): Promise<Port> {
-  const http1 = createServer(http1Options(limits), listener as RequestListener);
-  const http2 = createHttp2Server(http2Options(limits), listener);
-  const sessions = keepSessions(http2, limits);
-  const tcp = createTcpServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 });
-  tcp.on("connection", (socket) => {
-    peek(socket, limits.headersMs, (preface) => (preface ? http2 : http1).emit("connection", socket));
-  });
-  // It does not listen itself; this starts the check of its deadlines, and closing it ends that.
-  http1.emit("listening");
-  return open(tcp, address, limits, () => {
-    http1.close();
-    sessions.close();
-  });
+export function openCleartext(address: Address, limits: SocketLimits, listener: Listener): Promise<Port> {
+  const http = speakers(limits, listener);
+  return open(createTcpServer(TCP, http.hear), address, limits, http);
 }
 
-export async function openTls(address: TlsAddress, limits: SocketLimits, listener: Listener): Promise<Port> {
+export function openTls(address: TlsAddress, limits: SocketLimits, listener: Listener): Promise<Port> {
   const { key, certificate, clientAuthorities } = address;
-  const server = createSecureServer(
-    {
-      ...http1Options(limits),
-      ...http2Options(limits),
-      allowHTTP1: true,
-      key,
-      cert: certificate,
-      handshakeTimeout: limits.headersMs,
-      minVersion: "TLSv1.2",
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: 30_000,
-      // A certificate that no authority of ours has signed counts as none.
-      ...(clientAuthorities === undefined
-        ? {}
-        : { requestCert: true, rejectUnauthorized: false, ca: clientAuthorities }),
-    },
-    listener,
-  );
-  server.on("tlsClientError", (_error, socket) => socket.destroy());
-  const sessions = keepSessions(server, limits);
-  return open(server, address, limits, () => sessions.close());
+  const http = speakers(limits, listener);
+  const options: TlsOptions = {
+    ...TCP,
+    key,
+    cert: certificate,
+    minVersion: "TLSv1.2",
+    ALPNProtocols: ["h2", "http/1.1"],
+    handshakeTimeout: limits.headersMs,
+    // A certificate that no authority of ours has signed counts as none.
+    ...(clientAuthorities === undefined
+      ? {}
+      : { requestCert: true, rejectUnauthorized: false, ca: clientAuthorities }),
+  };
+  return open(createTlsServer(options, http.hear), address, limits, http);
 }
 
-function http1Options({ headersMs, requestMs, idleMs }: SocketLimits) {
+/** Peers that have gone without a word are noticed. */
+const TCP = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 } as const;
+
+/** What speaks HTTP on connections that others have accepted. */
+function speakers(limits: SocketLimits, listener: Listener) {
+  const { headersMs, requestMs, idleMs, streams } = limits;
+  let closing = false;
+  const one = createServer(
+    {
+      headersTimeout: headersMs,
+      requestTimeout: requestMs,
+      keepAliveTimeout: idleMs,
+      connectionsCheckingInterval: Math.min(headersMs, 5_000),
+      maxHeaderSize: MOST_HEADERS,
+    },
+    (request, response) => {
+      // The connection is idle only after all who wait for this event have heard of it.
+      response.once("close", () => closing && setImmediate(() => one.closeIdleConnections()));
+      listener(request, response);
+    },
+  );
+  // It does not listen itself; this starts the check of its deadlines, and closing it ends that.
+  one.emit("listening");
+  const settings = { maxConcurrentStreams: streams, enablePush: false, maxHeaderListSize: MOST_HEADERS };
+  const two = createHttp2Server({ settings }, listener);
+  const sessions = keepSessions(two, limits);
+  const silent = new Set<Socket>();
   return {
-    headersTimeout: headersMs,
-    requestTimeout: requestMs,
-    keepAliveTimeout: idleMs,
-    connectionsCheckingInterval: Math.min(headersMs, 5_000),
-    maxHeaderSize: 16 * 1024,
+    /** HTTP/2 begins with a preface on every connection (RFC 9113, section 3.4), HTTP/1.1 with anything else. */
+    hear(socket: Socket): void {
+      // A connection that breaks concerns nobody but its own requests, and they notice.
+      socket.on("error", () => {});
+      silent.add(socket);
+      socket.once("close", () => silent.delete(socket));
+      peek(socket, headersMs, (preface) => {
+        silent.delete(socket);
+        (preface ? two : one).emit("connection", socket);
+      });
+    },
+    close() {
+      closing = true;
+      for (const socket of silent) socket.destroy();
+      one.close();
+      for (const session of sessions) session.close();
+    },
   };
 }
 
-function http2Options({ streams }: SocketLimits) {
-  return { settings: { maxConcurrentStreams: streams, enablePush: false, maxHeaderListSize: 16 * 1024 } };
-}
+/** Bytes. */
+const MOST_HEADERS = 16 * 1024;
 
 async function open(
   server: TcpServer,
   { host, port }: Address,
   { connections, graceMs }: SocketLimits,
-  closeIdle: () => void,
+  http: { close(): void },
 ): Promise<Port> {
   server.maxConnections = connections;
   const sockets = new Set<Socket>();
   server.on("connection", (socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
-    // A connection that breaks concerns nobody but its own requests, and they notice.
-    socket.on("error", () => {});
   });
-  await listening(server, host, port);
+  await listening(server, host, port).catch((error: unknown) => {
+    http.close();
+    throw error;
+  });
   return {
     address: server.address() as AddressInfo,
-    async close() {
+    async [Symbol.asyncDispose]() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      closeIdle();
+      http.close();
       const cut = setTimeout(() => {
         for (const socket of sockets) socket.destroy();
       }, graceMs);
@@ -183,8 +191,8 @@ function peek(socket: Socket, ms: number, tell: (preface: boolean) => void): voi
   socket.once("close", () => clearTimeout(late));
 }
 
-/** Sessions of HTTP/2 that have no request in flight end after a while, and all when the port closes. */
-function keepSessions(server: Http2Server | Http2SecureServer, { idleMs }: SocketLimits) {
+/** The sessions of HTTP/2. One that has no request in flight ends after a while. */
+function keepSessions(server: Http2Server, { idleMs }: SocketLimits): ReadonlySet<ServerHttp2Session> {
   const sessions = new Set<ServerHttp2Session>();
   server.on("session", (session: ServerHttp2Session) => {
     let streams = 0;
@@ -201,9 +209,5 @@ function keepSessions(server: Http2Server | Http2SecureServer, { idleMs }: Socke
       if (streams === 0) session.close();
     });
   });
-  return {
-    close() {
-      for (const session of sessions) session.close();
-    },
-  };
+  return sessions;
 }

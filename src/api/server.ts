@@ -4,7 +4,9 @@
  */
 import type { AddressInfo } from "node:net";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { codeToString } from "@connectrpc/connect/protocol-connect";
 import { Fault } from "../fault/fault.ts";
+import type { TaskRecord } from "../record/record.ts";
 import type { Service } from "../service/service.ts";
 import type { Log } from "../telemetry/log.ts";
 import { closed, cut, refuse } from "./answer.ts";
@@ -12,8 +14,18 @@ import { type Call, type HttpHandler, type HttpRequest, type HttpResponse, pathO
 import { connectError } from "./connect/connect-error.ts";
 import { connectHandler } from "./connect/handler.ts";
 import { connectRoutes } from "./connect/routes.ts";
+import type { Daemon } from "./daemon.ts";
+import { eventsHandler } from "./events.ts";
 import { type Grants, identifier } from "./identify.ts";
-import { type Address, openCleartext, openTls, type SocketLimits, type TlsAddress } from "./listen.ts";
+import {
+  type Address,
+  openCleartext,
+  openTls,
+  type Port,
+  type SocketLimits,
+  type TlsAddress,
+} from "./listen.ts";
+import { type MetricsOptions, probeHandler } from "./probes.ts";
 import { requestIdOf, traceparentOf } from "./trace.ts";
 
 export interface ServerOptions {
@@ -21,6 +33,9 @@ export interface ServerOptions {
   readonly tls?: TlsAddress;
   readonly grants: Grants;
   readonly service: Service;
+  readonly daemon: Daemon;
+  readonly audit: TaskRecord["audit"];
+  readonly metrics: MetricsOptions;
   /** Asked in this order, after our own. */
   readonly handlers?: readonly HttpHandler[];
   readonly log: Log;
@@ -36,6 +51,12 @@ export interface Limits extends SocketLimits {
   readonly bodyBytes: number;
   /** How long a reader may leave an answer lying. */
   readonly writeMs: number;
+  /** Between two signs of life of `/v1/events`. */
+  readonly heartbeatMs: number;
+  /** Of `/v1/events`, at once. */
+  readonly watchers: number;
+  /** How often a health watch looks. */
+  readonly healthMs: number;
 }
 
 const LIMITS: Limits = {
@@ -48,6 +69,9 @@ const LIMITS: Limits = {
   graceMs: 10_000,
   bodyBytes: 1024 ** 2,
   writeMs: 30_000,
+  heartbeatMs: 15_000,
+  watchers: 1_000,
+  healthMs: 2_000,
 };
 
 export interface Server extends AsyncDisposable {
@@ -57,17 +81,24 @@ export interface Server extends AsyncDisposable {
 
 /** @throws Fault when an address cannot be had. */
 export async function openServer(options: ServerOptions): Promise<Server> {
-  const { service, grants, log, now, newId } = options;
+  const { service, daemon, audit, metrics, grants, log, now, newId } = options;
   const limits = { ...LIMITS, ...options.limits };
   const shutdown = new AbortController();
   const identify = identifier(grants);
+  const defect = (error: unknown, { requestId, operation }: Pick<Call, "requestId" | "operation">): void => {
+    const stack = error instanceof Error ? error.stack : undefined;
+    log.note("error", "defect", { requestId, operation, error: String(error), stack });
+  };
   const handlers = [
     connectHandler({
-      routes: connectRoutes(service),
+      routes: connectRoutes({ service, daemon, audit, now, healthMs: limits.healthMs }),
       messageBytes: limits.bodyBytes,
       writeMs: limits.writeMs,
       shutdown: shutdown.signal,
+      defect,
     }),
+    eventsHandler({ service, ...limits, shutdown: shutdown.signal }),
+    probeHandler(daemon, metrics),
     ...(options.handlers ?? []),
   ];
 
@@ -76,45 +107,39 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     const traceparent = traceparentOf(request);
     const trace = { requestId, ...(traceparent === undefined ? {} : { traceparent }) };
     const known = identify(request);
-    return known === undefined ? trace : { ...trace, caller: { ...known, ...trace } };
+    return {
+      ...trace,
+      operation: "unknown",
+      ...(known === undefined ? {} : { caller: { ...known, ...trace } }),
+    };
   }
 
   async function serve(request: HttpRequest, response: HttpResponse): Promise<void> {
     const began = now();
+    const from = request.socket.remoteAddress;
     const call = callOf(request);
     response.setHeader("x-request-id", call.requestId);
     const inTime = bodyDeadline(request, response, limits.requestMs);
     try {
       const handler = handlers.find((one) => one.matches(request));
       if (handler === undefined) throw new Fault("NOT_FOUND", `there is nothing at ${pathOf(request)}`);
+      call.operation = handler.name;
       await handler.handle(request, response, call);
     } catch (error) {
       const refusal = connectError(error, call.requestId);
-      call.outcome = Code[refusal.code];
-      if (refusal.code === Code.Internal) note("error", "defect", request, call, { error: String(error) });
+      call.outcome = codeToString(refusal.code);
+      if (refusal.code === Code.Internal) defect(error, call);
       if (response.headersSent) cut(response);
       else refuse(response, refusal);
     }
     await closed(response);
     inTime.stop();
-    note("info", "call", request, call, { status: response.statusCode, ms: now() - began });
-  }
-
-  function note(
-    level: "info" | "error",
-    event: string,
-    request: HttpRequest,
-    { requestId, traceparent, caller, outcome }: Call,
-    fields: Readonly<Record<string, unknown>>,
-  ): void {
-    const { method, httpVersion } = request;
-    const from = request.socket?.remoteAddress;
+    const ms = now() - began;
+    const { caller, ...told } = call;
     const who = caller === undefined ? {} : { caller: caller.name, project: caller.project };
-    log.note(level, event, {
-      ...{ method, path: pathOf(request), httpVersion, from, requestId, traceparent, outcome },
-      ...who,
-      ...fields,
-    });
+    const status = response.statusCode;
+    metrics.answered(call.operation, call.outcome ?? String(status), ms / 1000);
+    log.note("info", "call", { ...told, method: request.method, status, ms, from, ...who });
   }
 
   const listener = (request: HttpRequest, response: HttpResponse): void => {
@@ -122,36 +147,44 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     request.on("error", () => {});
     response.on("error", () => {});
     serve(request, response).catch((error: unknown) => {
-      log.note("error", "defect", { error: String(error) });
+      defect(error, { requestId: "", operation: "unknown" });
       cut(response);
     });
   };
   const cleartext = options.cleartext && (await openCleartext(options.cleartext, limits, listener));
-  const tls = options.tls && (await openTls(options.tls, limits, listener));
+  const close = async () => {
+    shutdown.abort(new ConnectError("the daemon is shutting down: ask again later", Code.Unavailable));
+    await Promise.all([cleartext?.[Symbol.asyncDispose](), tls?.[Symbol.asyncDispose]()]);
+  };
+  let tls: Port | undefined;
+  try {
+    tls = options.tls && (await openTls(options.tls, limits, listener));
+  } catch (error) {
+    await close();
+    throw error;
+  }
   return {
     ...(cleartext === undefined ? {} : { cleartext: cleartext.address }),
     ...(tls === undefined ? {} : { tls: tls.address }),
-    async [Symbol.asyncDispose]() {
-      shutdown.abort(new ConnectError("the daemon is shutting down: ask again later", Code.Unavailable));
-      await Promise.all([cleartext?.close(), tls?.close()]);
-    },
+    [Symbol.asyncDispose]: close,
   };
 }
 
 /** Whoever sends his body too slowly is cut off: HTTP/2 has no deadline of its own for that. */
 function bodyDeadline(request: HttpRequest, response: HttpResponse, ms: number) {
   const late = setTimeout(() => {
+    if (arrived(request)) return;
     if (response.headersSent) cut(response);
     else {
-      refuse(
-        response,
-        new ConnectError(`the request did not arrive within ${ms / 1000} s`, Code.DeadlineExceeded),
-      );
+      const message = `the request did not arrive within ${ms / 1000} s`;
+      refuse(response, new ConnectError(message, Code.DeadlineExceeded));
       request.destroy();
     }
   }, ms);
-  const stop = () => clearTimeout(late);
-  request.once("end", stop);
-  request.once("close", stop);
-  return { stop };
+  return { stop: () => clearTimeout(late) };
+}
+
+/** Whether all of it is here, read or not. */
+function arrived(request: HttpRequest): boolean {
+  return "stream" in request ? request.stream.endAfterHeaders || request.readableEnded : request.complete;
 }

@@ -1,4 +1,5 @@
 /** What happened, for those who look later: JSON lines in a file. */
+import type { LoggerOptions } from "pino";
 import { Fault } from "../fault/fault.ts";
 import { withoutSecrets } from "./secrets.ts";
 
@@ -27,21 +28,23 @@ export async function openLog(path: string, level: LogLevel): Promise<Log> {
   const { pino } = await import("pino");
   const file = openFile(() => pino.destination({ dest: path, append: true, sync: true, mode: 0o600 }), path);
   file.on("error", () => {});
-  const logger = pino(
-    {
-      level,
-      base: { pid: process.pid },
-      timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: {
-        level: (label) => ({ level: label }),
-        log: (fields) => withoutSecrets(fields) as Record<string, unknown>,
-      },
-    },
-    file,
-  );
+  const logger = pino(jsonLines(level, pino.stdTimeFunctions.isoTime), file);
   return {
     note: (at, event, fields) => logger[at]({ event, ...fields }),
     [Symbol.dispose]: () => file.end(),
+  };
+}
+
+/** One JSON object a line, without secrets. */
+export function jsonLines(level: LogLevel, timestamp: () => string): LoggerOptions {
+  return {
+    level,
+    base: { pid: process.pid },
+    timestamp,
+    formatters: {
+      level: (label) => ({ level: label }),
+      log: (fields) => withoutSecrets(fields) as Record<string, unknown>,
+    },
   };
 }
 

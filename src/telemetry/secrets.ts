@@ -1,4 +1,7 @@
-/** Takes out of what is written down what may let others in: user, password, query and fragment of URLs. */
+/**
+ * Takes out of what is written down what may let others in: user, password, query and fragment of URLs, and whatever is
+ * named as a secret.
+ */
 
 const URLS = /\b([a-z][a-z0-9+.-]*:\/\/)([^\s"'<>]*)/gi;
 
@@ -19,10 +22,17 @@ function cutAt(text: string, mark: RegExp): [string, string | undefined] {
   return at === -1 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
 }
 
-/** The same for every text inside a plain value. */
+/** What bears one of these names is a secret, whatever it is. */
+const SECRET_NAMES = /^(authorization|cookie|token)$|passw|secret/i;
+
+/** The same for every text inside a plain value, and what is called a secret is left out altogether. */
 export function withoutSecrets(value: unknown): unknown {
   if (typeof value === "string") return hideSecrets(value);
   if (Array.isArray(value)) return value.map(withoutSecrets);
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inside]) => [key, withoutSecrets(inside)]));
+  const shown = Object.entries(value).map(([name, inside]) => [
+    name,
+    SECRET_NAMES.test(name) ? "…" : withoutSecrets(inside),
+  ]);
+  return Object.fromEntries(shown);
 }

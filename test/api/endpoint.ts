@@ -1,17 +1,26 @@
 /** The endpoint over a real record, on loopback, with three callers. */
 import { createHash } from "node:crypto";
 import { type Client, createClient, type Interceptor } from "@connectrpc/connect";
-import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
+import { createConnectTransport } from "@connectrpc/connect-node";
+import { AdminService } from "../../src/api/connect/generated/diskferry/v1/admin_service_pb.ts";
+import { CatalogService } from "../../src/api/connect/generated/diskferry/v1/catalog_service_pb.ts";
+import { RegionService } from "../../src/api/connect/generated/diskferry/v1/region_service_pb.ts";
 import { TaskService } from "../../src/api/connect/generated/diskferry/v1/task_service_pb.ts";
+import { Health } from "../../src/api/connect/generated/grpc/health/v1/health_pb.ts";
+import type { Daemon } from "../../src/api/daemon.ts";
 import type { Grants } from "../../src/api/identify.ts";
-import { openServer, type Server, type ServerOptions } from "../../src/api/server.ts";
+import { type Limits, openServer, type Server, type ServerOptions } from "../../src/api/server.ts";
+import type { TaskEvent } from "../../src/task/step.ts";
+import { takeCensus } from "../../src/telemetry/census.ts";
 import type { Log } from "../../src/telemetry/log.ts";
+import { openMetrics } from "../../src/telemetry/metrics.ts";
+import { accepted, applied, exportTask } from "../record/record-file.ts";
 import { type World, world } from "../service/world.ts";
 
-/** The tokens of a user of p1, a user of p2, and an admin. */
+/** A user of p1, a user of p2, and an admin. */
 export const TOKENS = { ann: "ann-token-1", bob: "bob-token-2", root: "root-token-3" } as const;
 
-const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+export const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
 export const GRANTS: Grants = {
   tokens: [
@@ -34,10 +43,11 @@ export interface Endpoint extends AsyncDisposable {
   /** Of the cleartext port. */
   readonly url: string;
   readonly log: readonly Logged[];
-  tasks(token?: string): Client<typeof TaskService>;
 }
 
-export async function endpoint(options: Partial<ServerOptions> = {}): Promise<Endpoint> {
+type Given = Partial<Omit<ServerOptions, "limits">> & { readonly limits?: Partial<Limits> };
+
+export async function endpoint({ limits, ...options }: Given = {}): Promise<Endpoint> {
   const here = await world();
   const lines: Logged[] = [];
   const log: Log = {
@@ -49,6 +59,9 @@ export async function endpoint(options: Partial<ServerOptions> = {}): Promise<En
     cleartext: { host: "127.0.0.1", port: 0 },
     grants: GRANTS,
     service: here.service,
+    daemon: daemon(),
+    audit: (entry) => here.file.record.audit(entry),
+    metrics: { access: "callers", ...openMetrics(() => takeCensus(here.file.record)) },
     log,
     now: () => here.time,
     newId: () => {
@@ -56,19 +69,13 @@ export async function endpoint(options: Partial<ServerOptions> = {}): Promise<En
       return `made-${ids}`;
     },
     ...options,
-    limits: { graceMs: 2_000, ...options.limits },
+    limits: { graceMs: 5_000, ...limits },
   });
-  const url = `http://127.0.0.1:${server.cleartext?.port}`;
   return {
     world: here,
     server,
-    url,
+    url: `http://127.0.0.1:${server.cleartext?.port}`,
     log: lines,
-    tasks: (token = TOKENS.ann) =>
-      createClient(
-        TaskService,
-        createConnectTransport({ baseUrl: url, httpVersion: "1.1", interceptors: [bearing(token)] }),
-      ),
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]();
       await here[Symbol.asyncDispose]();
@@ -76,23 +83,76 @@ export async function endpoint(options: Partial<ServerOptions> = {}): Promise<En
   };
 }
 
-export function grpcTasks(url: string, token: string = TOKENS.ann): Client<typeof TaskService> {
-  return createClient(TaskService, createGrpcTransport({ baseUrl: url, interceptors: [bearing(token)] }));
-}
-
-function bearing(token: string): Interceptor {
-  return (next) => (request) => {
-    request.header.set("authorization", `Bearer ${token}`);
-    return next(request);
+/** A daemon that drains when it is told to, and is ready as long as it does not. */
+export function daemon(): Daemon {
+  let draining = false;
+  const status = (state: "working" | "draining") => ({ state, running: 1 });
+  return {
+    unready: async () => (draining ? "draining" : undefined),
+    async drain() {
+      draining = true;
+      return status("draining");
+    },
+    async resume() {
+      draining = false;
+      return status("working");
+    },
   };
 }
 
-/** One unary call of Connect as curl would make it. */
-export async function post(here: Endpoint, method: string, body: unknown, token: string = TOKENS.ann) {
-  const reply = await fetch(`${here.url}/diskferry.v1.${method}`, {
-    method: "POST",
-    headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
-    body: JSON.stringify(body),
+export const bearing =
+  (token: string): Interceptor =>
+  (next) =>
+  (request) => {
+    request.header.set("authorization", `Bearer ${token}`);
+    return next(request);
+  };
+
+export interface Clients {
+  readonly tasks: Client<typeof TaskService>;
+  readonly catalog: Client<typeof CatalogService>;
+  readonly regions: Client<typeof RegionService>;
+  readonly admin: Client<typeof AdminService>;
+  readonly health: Client<typeof Health>;
+}
+
+/** Connect's own clients, over HTTP/1.1. */
+export function clients(url: string, token: string = TOKENS.ann): Clients {
+  const transport = createConnectTransport({
+    baseUrl: url,
+    httpVersion: "1.1",
+    interceptors: [bearing(token)],
   });
-  return { status: reply.status, headers: reply.headers, body: (await reply.json()) as unknown };
+  return {
+    tasks: createClient(TaskService, transport),
+    catalog: createClient(CatalogService, transport),
+    regions: createClient(RegionService, transport),
+    admin: createClient(AdminService, transport),
+    health: createClient(Health, transport),
+  };
+}
+
+/** One unary call as curl would make it. */
+export async function post(
+  url: string,
+  method: string,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+) {
+  const reply = await fetch(`${url}/diskferry.v1.${method}`, {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: `Bearer ${TOKENS.ann}`, ...headers },
+    body: typeof body === "string" ? body : JSON.stringify(body),
+  });
+  return {
+    status: reply.status,
+    headers: reply.headers,
+    body: (await reply.json()) as Readonly<Record<string, unknown>>,
+  };
+}
+
+/** Accepts an export past all use cases, and takes it through these events. */
+export async function taskIn({ world: { file } }: Endpoint, id: string, ...events: readonly TaskEvent[]) {
+  const task = await accepted(file.record, exportTask({ id }));
+  return events.length === 0 ? task : applied(file.record, id, ...events);
 }

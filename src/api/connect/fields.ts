@@ -23,3 +23,7 @@ export function given<Name extends string, T>(
     value !== undefined && value !== "" && value !== 0 && !(Array.isArray(value) && value.length === 0);
   return (says ? { [name]: value } : {}) as { readonly [K in Name]?: T };
 }
+
+export function yesNo(said: boolean): "yes" | "no" {
+  return said ? "yes" : "no";
+}

@@ -9,6 +9,7 @@ import {
   type HandlerContext,
   type Interceptor,
 } from "@connectrpc/connect";
+import { codeToString } from "@connectrpc/connect/protocol-connect";
 import {
   compressionBrotli,
   compressionGzip,
@@ -16,8 +17,9 @@ import {
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
 import type { Caller } from "../../service/caller.ts";
+import { malformed } from "../../service/wellformed.ts";
 import { closed, cut } from "../answer.ts";
-import { type Call, type HttpHandler, type HttpResponse, pathOf } from "../call.ts";
+import { type Call, type HttpHandler, type HttpRequest, type HttpResponse, pathOf } from "../call.ts";
 import { connectError, unauthenticated } from "./connect-error.ts";
 import { Health } from "./generated/grpc/health/v1/health_pb.ts";
 
@@ -29,24 +31,30 @@ export interface ConnectOptions {
   readonly writeMs: number;
   /** Ends streams when it fires. */
   readonly shutdown: AbortSignal;
+  /** Notes what is our own fault. */
+  defect(error: unknown, call: Call): void;
 }
 
-const CALL = createContextKey<Call>({ requestId: "" });
+const CALL = createContextKey<Call>({ requestId: "", operation: "" });
 
-export function connectHandler({ routes, messageBytes, writeMs, shutdown }: ConnectOptions): HttpHandler {
+export function connectHandler(options: ConnectOptions): HttpHandler {
+  const { routes, messageBytes, writeMs, shutdown } = options;
   const router = createConnectRouter({
     acceptCompression: [compressionGzip, compressionBrotli],
     readMaxBytes: messageBytes,
     jsonOptions: { alwaysEmitImplicit: true, ignoreUnknownFields: false },
-    interceptors: [faults],
+    interceptors: [faults(options)],
     requestGate: gate,
     shutdownSignal: shutdown,
   });
   routes(router);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   return {
+    name: "connect",
     matches: (request) => handlers.has(pathOf(request)),
     async handle(request, response, call) {
+      call.operation = pathOf(request);
+      checkAuthority(request);
       const values = createContextValues().set(CALL, call);
       const asked = universalRequestFromNodeRequest(request, response, undefined, values);
       const answer = await handlers.get(pathOf(request))?.(asked);
@@ -61,6 +69,14 @@ export function connectHandler({ routes, messageBytes, writeMs, shutdown }: Conn
   };
 }
 
+/** What comes next makes a URL of it. */
+function checkAuthority(request: HttpRequest): void {
+  const authority = "authority" in request ? request.authority : request.headers.host;
+  if (authority === undefined || !URL.canParse(request.url ?? "", `http://${authority}`)) {
+    throw malformed("host", "the request names no host, or one that cannot be");
+  }
+}
+
 /** Who asks; the gate lets nobody else through. */
 export function callerOf({ values }: Pick<HandlerContext, "values">): Caller {
   const { caller } = values.get(CALL);
@@ -68,26 +84,32 @@ export function callerOf({ values }: Pick<HandlerContext, "values">): Caller {
   return caller;
 }
 
-/** Before the body is read. Probes of the health protocol bring no token. */
+/** Runs before the body is read. Probes of the health protocol bring no token. */
 function gate(context: HandlerContext): void {
-  if (context.method !== Health.method.check) callerOf(context);
+  if (context.method === Health.method.check || context.values.get(CALL).caller !== undefined) return;
+  const refusal = unauthenticated();
+  context.values.get(CALL).outcome = codeToString(refusal.code);
+  throw refusal;
 }
 
-const faults: Interceptor = (next) => async (request) => {
-  const call = request.contextValues.get(CALL);
-  const refused = (error: unknown): ConnectError => {
-    const refusal = connectError(error, call.requestId);
-    call.outcome = Code[refusal.code];
-    return refusal;
+function faults({ defect }: Pick<ConnectOptions, "defect">): Interceptor {
+  return (next) => async (request) => {
+    const call = request.contextValues.get(CALL);
+    const refused = (error: unknown): ConnectError => {
+      const refusal = connectError(error, call.requestId);
+      if (refusal.code === Code.Internal) defect(error, call);
+      call.outcome = codeToString(refusal.code);
+      return refusal;
+    };
+    try {
+      const response = await next(request);
+      if (!response.stream) return response;
+      return { ...response, message: refusing(response.message, request.signal, refused) };
+    } catch (error) {
+      throw refused(error);
+    }
   };
-  try {
-    const response = await next(request);
-    if (!response.stream) return response;
-    return { ...response, message: refusing(response.message, request.signal, refused) };
-  } catch (error) {
-    throw refused(error);
-  }
-};
+}
 
 /** A stream that ends because the call was aborted says so: its reader must not take it for complete. */
 async function* refusing<T>(

@@ -25,7 +25,7 @@ import type {
   TaskOptions,
   WatchTasksRequest,
 } from "./generated/diskferry/v1/task_service_pb.ts";
-import { OS_TYPE } from "./image-words.ts";
+import { OS_TYPE } from "./image-message.ts";
 import { COMPRESSION, KIND, STATE, VERIFICATION } from "./task-words.ts";
 
 export function exportRequest(message: ExportImageRequest): ExportRequest {

@@ -17,7 +17,9 @@ function all<Word extends string>(words: Readonly<Record<Word, true>>): readonly
   return Object.keys(words) as Word[];
 }
 
-export const KIND = enumWords(TaskKindSchema, all<TaskKind>({ export: true, import: true, copy: true }));
+export const TASK_KINDS = all<TaskKind>({ export: true, import: true, copy: true });
+
+export const KIND = enumWords(TaskKindSchema, TASK_KINDS);
 
 export const STATE = enumWords(TaskStateSchema, TASK_STATES);
 
