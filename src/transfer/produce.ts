@@ -14,12 +14,13 @@ import type { UnitEncoder } from "../format/format.ts";
 import type { Source } from "../source/source.ts";
 import { adoptSegment } from "./adopt-segment.ts";
 import { encodeSegment, type GuestChunk } from "./encode-segment.ts";
+import { BlockingFileSink } from "./file-sink.ts";
 import type { FlatShape, PackedShape, SegmentJob, SegmentReceipt } from "./job.ts";
 import type { LaneBuffers } from "./lane-buffers.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import { GuestReader } from "./read-guest.ts";
 import { SegmentOutput } from "./segment-output.ts";
-import { FileSink, sendHttp } from "./send.ts";
+import { sendHttp } from "./send.ts";
 import type { Shared } from "./shared.ts";
 
 /** What a thread lends to a job. */
@@ -82,13 +83,13 @@ async function produceFlat(
       return receipt(etag, body.checksums());
     }
     case "file": {
-      await using sink = await FileSink.open(target);
+      using sink = new BlockingFileSink(target);
       for await (const { offset, bytes } of chunks) {
         lane.shared.count("encoded", bytes.length);
         await lane.shared.throttle(bytes.length);
         lane.shared.count("sent", sink.writeSparse(bytes, offset, HOLE));
       }
-      sink.writeNow(shape.tail, endOf(range));
+      sink.write(shape.tail, endOf(range));
       return { ...receipt("", {}), offset: range.offset };
     }
     case "discard": {
@@ -152,10 +153,10 @@ async function producePacked(
       case "file": {
         const offset = await lane.shared.waitForOffset(shape.segment);
         lane.shared.setOffset(shape.segment + 1, offset + out.length);
-        await using sink = await FileSink.open(target);
+        using sink = new BlockingFileSink(target);
         let position = offset;
         for await (const bytes of body.bytes) {
-          sink.writeNow(bytes, position);
+          sink.write(bytes, position);
           position += bytes.length;
         }
         return { ...receipt(""), offset };

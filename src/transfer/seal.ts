@@ -6,9 +6,10 @@ import { Fault } from "../fault/fault.ts";
 import type { Layout, PackedLayout, StoredSegment } from "../format/format.ts";
 import type { Landed, PartReceipt, PutTargetFile, PutTargetHttp } from "../store/store.ts";
 import { wholeChecksums } from "./checksums.ts";
+import { FileSink } from "./file-sink.ts";
 import { persist } from "./persist.ts";
 import type { Run } from "./run.ts";
-import { FileSink, sendHttp } from "./send.ts";
+import { sendHttp } from "./send.ts";
 
 /** Part number of the head; segments follow from 2. */
 const HEAD = 1;

@@ -1,12 +1,9 @@
 /** The one sender: performs any put target, wherever it came from, and checks the reply. */
-import { writeSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
-import { isZero } from "../bytes/zero.ts";
 import type { Checksums } from "../digest/checksum.ts";
 import { Fault } from "../fault/fault.ts";
 import { withDeadline } from "../flow/deadline.ts";
 import { abandonBody, type HttpReply, http, readText, statusFault } from "../net/http.ts";
-import type { PutTargetFile, PutTargetHttp } from "../store/store.ts";
+import type { PutTargetHttp } from "../store/store.ts";
 
 /** An error reply longer than this is not read to its end. */
 const MAX_ERROR_TEXT = 64 * 1024;
@@ -107,72 +104,4 @@ function firstLine(text: string): string {
     .replace(/\s+/g, " ")
     .trim()
     .slice(0, 160);
-}
-
-/** A file that is written by offset, from several threads at once. */
-export class FileSink implements AsyncDisposable {
-  readonly #file: FileHandle;
-  readonly #name: string;
-
-  private constructor(file: FileHandle, name: string) {
-    this.#file = file;
-    this.#name = name;
-  }
-
-  static async open(target: PutTargetFile): Promise<FileSink> {
-    const file = await open(target.path, "r+").catch((error: unknown) => {
-      throw Fault.from(error, target.name);
-    });
-    return new FileSink(file, target.name);
-  }
-
-  /** Writes all of `bytes`. @throws Fault NO_SPACE, IO. */
-  async write(bytes: Uint8Array, position: number): Promise<void> {
-    for (let done = 0; done < bytes.length; ) {
-      const { bytesWritten } = await this.#file
-        .write(bytes, done, bytes.length - done, position + done)
-        .catch((error: unknown) => {
-          throw Fault.from(error, `${this.#name}: writing at ${position + done}`);
-        });
-      done += bytesWritten;
-    }
-  }
-
-  /**
-   * The same in one go, for a worker thread: a write goes to the page cache, and the way through the thread pool of
-   * libuv and back costs more than that.
-   */
-  writeNow(bytes: Uint8Array, position: number): void {
-    try {
-      for (let done = 0; done < bytes.length; ) {
-        done += writeSync(this.#file.fd, bytes, done, bytes.length - done, position + done);
-      }
-    } catch (error) {
-      throw Fault.from(error, `${this.#name}: writing at ${position}`);
-    }
-  }
-
-  /**
-   * Writes what is not zero, in steps of `hole` bytes, as `writeNow` does; the rest of a new file stays a hole.
-   * @returns the bytes written.
-   */
-  writeSparse(bytes: Uint8Array, position: number, hole: number): number {
-    let written = 0;
-    let start: number | undefined;
-    for (let at = 0; ; at += hole) {
-      const end = Math.min(at, bytes.length);
-      const zero = end === bytes.length || isZero(bytes.subarray(end, end + hole));
-      if (!zero) start ??= end;
-      if (zero && start !== undefined) {
-        this.writeNow(bytes.subarray(start, end), position + start);
-        written += end - start;
-        start = undefined;
-      }
-      if (end === bytes.length) return written;
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#file.close();
-  }
 }

@@ -8,9 +8,10 @@ import { Fault } from "../fault/fault.ts";
 import { eachOf } from "../flow/each-of.ts";
 import type { Destination, PartReceipt, StoreLimits, Upload, UploadIntent } from "../store/store.ts";
 import { wholeChecksums, zeroChecksums } from "./checksums.ts";
+import { BlockingFileSink } from "./file-sink.ts";
 import { persist } from "./persist.ts";
 import type { LandedPart, TransferResult } from "./request.ts";
-import { FileSink, sendHttp } from "./send.ts";
+import { sendHttp } from "./send.ts";
 import { type Progress, Shared } from "./shared.ts";
 
 export interface StreamRequest {
@@ -171,8 +172,8 @@ async function landPart(
     async () => {
       const target = await upload.target({ number, length: bytes.length }, signal);
       if (target.kind === "file") {
-        await using sink = await FileSink.open(target);
-        await sink.writeSparse(bytes, offset, HOLE);
+        using sink = new BlockingFileSink(target);
+        sink.writeSparse(bytes, offset, HOLE);
         shared.count("sent", bytes.length);
         return { number, length: bytes.length, offset, etag: "", checksums };
       }

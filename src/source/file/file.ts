@@ -1,28 +1,13 @@
 /** A file or block device on this host. */
-import { type BigIntStats, close, constants, fstat, open, read, readSync } from "node:fs";
-import { readFile, realpath } from "node:fs/promises";
+import { readFileSync, realpathSync } from "node:fs";
 import { basename, resolve } from "node:path";
-import { promisify } from "node:util";
 import { mergeExtents } from "../../bytes/range.ts";
 import { SECTOR } from "../../bytes/units.ts";
 import { Fault } from "../../fault/fault.ts";
 import { fadvise } from "../../native/libc.ts";
 import type { Source, SourceRecipe } from "../source.ts";
+import { FILE_CALLS, type FileCalls, type Waiting } from "./calls.ts";
 import { HoleMap } from "./holes.ts";
-
-const openFd = promisify(open);
-const closeFd = promisify(close);
-const statFd = (fd: number): Promise<BigIntStats> =>
-  new Promise((done, fail) =>
-    fstat(fd, { bigint: true }, (error, stats) => (error ? fail(error) : done(stats))),
-  );
-
-/**
- * How a read waits. `blocking` is for a thread that has nothing else to do: it saves the way through the thread pool
- * of libuv and back, which costs more than the copy of a chunk that is in the page cache, and the pool's four threads
- * are no limit. What is not in the cache is asked for in time by `prefetch`.
- */
-export type Waiting = "blocking" | "asynchronous";
 
 /**
  * Opens a regular file or a block device for reading, pinned to its present size and modification time.
@@ -34,16 +19,15 @@ export async function openFile(
   waiting: Waiting = "asynchronous",
 ): Promise<Source> {
   const absolute = resolve(path);
-  // Without O_NONBLOCK, opening a pipe would wait for somebody to write to it.
-  const fd = await openFd(absolute, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
-    throw Fault.from(error, path);
-  });
+  const calls = FILE_CALLS[waiting];
+  let fd: number | undefined;
   try {
-    const { size, version } = await identify(fd, absolute, path);
+    fd = await calls.open(absolute);
+    const { size, version } = await identify(calls, fd, absolute, path);
     if (expected !== undefined && expected.version !== version) throw changed(path);
-    return fileSource(fd, { absolute, name: path, size, version, waiting });
+    return fileSource(fd, calls, { absolute, name: path, size, version });
   } catch (error) {
-    await closeFd(fd);
+    if (fd !== undefined) await calls.close(fd);
     throw Fault.from(error, path);
   }
 }
@@ -53,10 +37,9 @@ interface Pinned {
   readonly name: string;
   readonly size: number;
   readonly version: string;
-  readonly waiting: Waiting;
 }
 
-function fileSource(fd: number, { absolute, name, size, version, waiting }: Pinned): Source {
+function fileSource(fd: number, calls: FileCalls, { absolute, name, size, version }: Pinned): Source {
   const holes = new HoleMap(fd);
   return {
     name,
@@ -73,10 +56,7 @@ function fileSource(fd: number, { absolute, name, size, version, waiting }: Pinn
         );
       }
       for (let done = 0; done < into.length; ) {
-        const count =
-          waiting === "blocking"
-            ? readNow(fd, into, done, position + done, name)
-            : await readSome(fd, into, done, position + done, name);
+        const count = await readSome(calls, fd, into, done, position + done, name);
         if (count === 0) throw changed(name);
         done += count;
       }
@@ -89,47 +69,40 @@ function fileSource(fd: number, { absolute, name, size, version, waiting }: Pinn
       return { kind: "file", name, path: absolute, size, version };
     },
     async check() {
-      const now = await identify(fd, absolute, name).catch(() => undefined);
+      const now = await identify(calls, fd, absolute, name).catch(() => undefined);
       if (now?.version !== version) throw changed(name);
     },
     async [Symbol.asyncDispose]() {
-      await closeFd(fd);
+      await calls.close(fd);
     },
   };
 }
 
-function readSome(
+async function readSome(
+  calls: FileCalls,
   fd: number,
   into: Uint8Array,
-  offset: number,
+  at: number,
   position: number,
   name: string,
 ): Promise<number> {
-  return new Promise((done, fail) => {
-    read(fd, into, offset, into.length - offset, position, (error, count) => {
-      if (error) fail(Fault.from(error, `${name}: reading at ${position}`));
-      else done(count);
-    });
-  });
-}
-
-function readNow(fd: number, into: Uint8Array, offset: number, position: number, name: string): number {
   try {
-    return readSync(fd, into, offset, into.length - offset, position);
+    return await calls.read(fd, into, at, position);
   } catch (error) {
     throw Fault.from(error, `${name}: reading at ${position}`);
   }
 }
 
 async function identify(
+  calls: FileCalls,
   fd: number,
   absolute: string,
   name: string,
-): Promise<{ size: number; version: string }> {
-  const stats = await statFd(fd);
+): Promise<{ readonly size: number; readonly version: string }> {
+  const stats = await calls.stat(fd);
   if (stats.isBlockDevice()) {
-    const device = basename(await realpath(absolute));
-    const sectors = Number((await readFile(`/sys/class/block/${device}/size`, "utf8")).trim());
+    const device = basename(realpathSync(absolute));
+    const sectors = Number(readFileSync(`/sys/class/block/${device}/size`, "utf8").trim());
     const size = sectors * SECTOR;
     // A device has no modification time that means anything: whoever exports it must keep it still.
     return { size, version: `device-${stats.rdev}-${size}` };
