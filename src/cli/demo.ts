@@ -6,7 +6,8 @@ import { formatSize } from "../bytes/units.ts";
 import type { DemoResult, DemoStep } from "../engine/demo.ts";
 import type { CliContext } from "./context.ts";
 import { addLogOptions, type LogOptions, loggedEvents, withLog } from "./log.ts";
-import { createReporter, type Reporter } from "./report.ts";
+import type { Reporter } from "./report.ts";
+import { createReporter } from "./reporter.ts";
 import { eventsTo } from "./transfer.ts";
 
 interface DemoOptions extends LogOptions {

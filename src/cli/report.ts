@@ -1,4 +1,4 @@
-/** How a command speaks: a bar and a few lines for people on a terminal, JSON lines for everyone else. */
+/** How a command speaks to machines, and what it says when it fails. */
 import type { Fault } from "../fault/fault.ts";
 import type { Progress } from "../transfer/shared.ts";
 import type { CliContext } from "./context.ts";
@@ -16,13 +16,7 @@ export interface Reporter {
   stop(): void;
 }
 
-export async function createReporter(context: CliContext, json: boolean): Promise<Reporter> {
-  if (json || !context.stdout.isTTY) return jsonReporter(context);
-  const { barReporter } = await import("./bar.ts");
-  return barReporter(context);
-}
-
-function jsonReporter({ stdout }: CliContext): Reporter {
+export function jsonReporter({ stdout }: CliContext): Reporter {
   const write = (event: Readonly<Record<string, unknown>>): void => {
     stdout.write(`${JSON.stringify(event)}\n`);
   };

@@ -13,7 +13,8 @@ import {
   imageRequest,
   sizeOption,
 } from "./options.ts";
-import { createReporter, type Reporter } from "./report.ts";
+import type { Reporter } from "./report.ts";
+import { createReporter } from "./reporter.ts";
 import { formatTime } from "./time.ts";
 
 interface TransferOptions extends ImageOptions, LogOptions {

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import type { CliContext } from "./context.ts";
 import { addLogOptions, type LogOptions, withLog } from "./log.ts";
-import { createReporter } from "./report.ts";
+import { createReporter } from "./reporter.ts";
 
 interface VerifyOptions extends LogOptions {
   readonly formatA?: string;
