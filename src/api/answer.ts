@@ -15,15 +15,14 @@ export function answer(
   response.end(text);
 }
 
-export function refuse(response: HttpResponse, error: ConnectError): void {
+/** @param status where HTTP is more precise than the code */
+export function refuse(
+  response: HttpResponse,
+  error: ConnectError,
+  status = codeToHttpStatus(error.code),
+): void {
   const text = `${JSON.stringify(errorToJson(error, undefined))}\n`;
-  answer(
-    response,
-    codeToHttpStatus(error.code),
-    "application/json",
-    text,
-    Object.fromEntries(error.metadata),
-  );
+  answer(response, status, "application/json", text, Object.fromEntries(error.metadata));
 }
 
 /** HTTP/1.1 and HTTP/2 type their heads differently, and mean the same. */

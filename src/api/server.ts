@@ -128,12 +128,13 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     } catch (error) {
       const refusal = connectError(error, call.requestId);
       call.outcome = codeToString(refusal.code);
-      if (refusal.code === Code.Internal) defect(error, call);
+      if (refusal.code === Code.Internal && !inTime.missed) defect(error, call);
       if (response.headersSent) cut(response);
       else refuse(response, refusal);
     }
     await closed(response);
     inTime.stop();
+    if (!arrived(request)) leave(request);
     const ms = now() - began;
     const { caller, ...told } = call;
     const who = caller === undefined ? {} : { caller: caller.name, project: caller.project };
@@ -172,8 +173,9 @@ export async function openServer(options: ServerOptions): Promise<Server> {
 
 /** Whoever sends his body too slowly is cut off: HTTP/2 has no deadline of its own for that. */
 function bodyDeadline(request: HttpRequest, response: HttpResponse, ms: number) {
-  const late = setTimeout(() => {
+  const timer = setTimeout(() => {
     if (arrived(request)) return;
+    deadline.missed = true;
     if (response.headersSent) cut(response);
     else {
       const message = `the request did not arrive within ${ms / 1000} s`;
@@ -181,8 +183,23 @@ function bodyDeadline(request: HttpRequest, response: HttpResponse, ms: number) 
       request.destroy();
     }
   }, ms);
-  return { stop: () => clearTimeout(late) };
+  /** `missed`: the answer has been given, and whoever reads the body finds it broken off. */
+  const deadline = { missed: false, stop: () => clearTimeout(timer) };
+  return deadline;
 }
+
+/**
+ * Ends the connection of a request that has been answered before it was all there: nobody reads the rest. The client
+ * gets time to read the answer, which a connection that is destroyed at once may take away from him.
+ */
+function leave(request: HttpRequest): void {
+  if ("stream" in request) return;
+  const { socket } = request;
+  socket.end();
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
+}
+
+const LINGER_MS = 1_000;
 
 /** Whether all of it is here, read or not. */
 function arrived(request: HttpRequest): boolean {

@@ -1,7 +1,7 @@
 /** Connect, gRPC and gRPC-Web: the services, and what holds for every call of them. */
 import {
   Code,
-  type ConnectError,
+  ConnectError,
   type ConnectRouter,
   createConnectRouter,
   createContextKey,
@@ -16,9 +16,10 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
+import { Fault } from "../../fault/fault.ts";
 import type { Caller } from "../../service/caller.ts";
 import { malformed } from "../../service/wellformed.ts";
-import { closed, cut } from "../answer.ts";
+import { closed, cut, refuse } from "../answer.ts";
 import { type Call, type HttpHandler, type HttpRequest, type HttpResponse, pathOf } from "../call.ts";
 import { connectError, unauthenticated } from "./connect-error.ts";
 import { Health } from "./generated/grpc/health/v1/health_pb.ts";
@@ -54,20 +55,32 @@ export function connectHandler(options: ConnectOptions): HttpHandler {
     matches: (request) => handlers.has(pathOf(request)),
     async handle(request, response, call) {
       call.operation = pathOf(request);
+      const reading = handlers.get(call.operation);
+      if (reading === undefined) throw new Fault("NOT_FOUND", `there is nothing at ${call.operation}`);
       checkAuthority(request);
       const values = createContextValues().set(CALL, call);
       const asked = universalRequestFromNodeRequest(request, response, undefined, values);
-      const answer = await handlers.get(pathOf(request))?.(asked);
-      if (answer === undefined) return;
-      const body = answer.body && paced(answer.body, response, writeMs);
-      const sent = universalResponseToNodeResponse(
-        body === undefined ? answer : { ...answer, body },
-        response,
-      );
-      await Promise.race([sent, closed(response)]);
+      const reply = await reading(asked);
+      if (reply.body === undefined) {
+        refuse(
+          response,
+          new ConnectError(MISFITS[reply.status] ?? "the request cannot be", Code.Unimplemented),
+          reply.status,
+        );
+      } else {
+        const body = paced(reply.body, response, writeMs);
+        const sent = universalResponseToNodeResponse({ ...reply, body }, response);
+        await Promise.race([sent, closed(response)]);
+      }
     },
   };
 }
+
+/** Connect answers with a bare status what is none of its requests. */
+const MISFITS: Readonly<Record<number, string>> = {
+  405: "this is asked with POST",
+  415: "send JSON as application/json, or what Connect, gRPC and gRPC-Web send",
+};
 
 /** What comes next makes a URL of it. */
 function checkAuthority(request: HttpRequest): void {

@@ -41,6 +41,7 @@ export function regionMessage({ entry, version }: Versioned<Region>): RegionMess
     imageStore: entry.imageStore,
     imageWrite: writeMessage(entry.imageWrite),
     peerUrl: entry.peerUrl ?? "",
+    bandwidth: BigInt(entry.bandwidth ?? 0),
     version: BigInt(version),
   });
 }
@@ -70,6 +71,7 @@ export function regionEntry(message: RegionMessage): Region {
     imageStore: required("region.image_store", message.imageStore),
     ...(imageWrite === undefined ? {} : { imageWrite: writeOptions(imageWrite) }),
     ...given("peerUrl", message.peerUrl),
+    ...given("bandwidth", safe("region.bandwidth", message.bandwidth)),
   });
 }
 
