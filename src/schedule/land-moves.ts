@@ -140,7 +140,7 @@ async function landAll(
       mayCommit: () => committing(signal),
     };
   };
-  return together(
+  return await together(
     open,
     ({ move, opened, destination, journal }, index, signal) =>
       landImage(
