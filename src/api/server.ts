@@ -116,7 +116,9 @@ export async function openServer(options: ServerOptions): Promise<Server> {
 
   async function serve(request: HttpRequest, response: HttpResponse): Promise<void> {
     const began = now();
-    const from = request.socket.remoteAddress;
+    // An answer that has been sent lets go of its connection.
+    const { socket } = request;
+    const from = socket.remoteAddress;
     const call = callOf(request);
     response.setHeader("x-request-id", call.requestId);
     const inTime = bodyDeadline(request, response, limits.requestMs);
@@ -134,7 +136,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     }
     await closed(response);
     inTime.stop();
-    if (!arrived(request)) leave(request);
+    if (!arrived(request) && !("stream" in request)) leave(socket);
     const ms = now() - began;
     const { caller, ...told } = call;
     const who = caller === undefined ? {} : { caller: caller.name, project: caller.project };
@@ -189,12 +191,10 @@ function bodyDeadline(request: HttpRequest, response: HttpResponse, ms: number) 
 }
 
 /**
- * Ends the connection of a request that has been answered before it was all there: nobody reads the rest. The client
- * gets time to read the answer, which a connection that is destroyed at once may take away from him.
+ * Ends the connection of a request of HTTP/1.1 that was answered before it was all there: nobody reads the rest. The
+ * client gets time to read the answer, which a connection that is destroyed at once may take away from him.
  */
-function leave(request: HttpRequest): void {
-  if ("stream" in request) return;
-  const { socket } = request;
+function leave(socket: HttpRequest["socket"]): void {
   socket.end();
   setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }
