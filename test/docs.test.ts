@@ -3,14 +3,18 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
 import type { CliContext } from "../src/cli/context.ts";
 import { buildProgram } from "../src/cli/program.ts";
+import { daemonSettingsSchema } from "../src/config/daemon-settings.ts";
 import { parseSettings } from "../src/config/parse-settings.ts";
+import { readYaml } from "../src/config/yaml.ts";
 import { FAULT_CODES } from "../src/fault/fault.ts";
 import { FORMATS } from "../src/format/registry.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+const operations = readFileSync(join(ROOT, "docs/operations.md"), "utf8");
 const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
   readonly version: string;
   readonly scripts: Readonly<Record<string, string>>;
@@ -18,30 +22,42 @@ const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as
   readonly devDependencies: Readonly<Record<string, string>>;
 };
 const { stdin, stdout, stderr } = process;
+const nothing = () => Promise.reject(new Error("no command runs here"));
 const context: CliContext = {
   stdin,
   stdout,
   stderr,
   signal: new AbortController().signal,
-  engine: () => Promise.reject(new Error("no command runs here")),
+  engine: nothing,
+  daemon: nothing,
+  checkDaemon: nothing,
+  access: nothing,
 };
 const commands = buildProgram(context, manifest.version).commands;
 
-/** The README from one heading to the next of its kind. */
-function section(heading: string): string {
-  const start = readme.indexOf(`\n${heading}`);
+/** A text from one heading to the next of its kind. */
+function section(heading: string, text = readme): string {
+  const start = text.search(new RegExp(`\\n${heading}\\b`));
   const kind = heading.split(" ")[0] ?? "";
-  const end = readme.indexOf(`\n${kind} `, start + 1);
-  return start === -1 ? "" : readme.slice(start, end === -1 ? undefined : end);
+  const end = text.indexOf(`\n${kind} `, start + 1);
+  return start === -1 ? "" : text.slice(start, end === -1 ? undefined : end);
+}
+
+/** What is said of a command: by itself, and for all commands of its kind, where it says that it is one of them. */
+function saidOf(command: string): string {
+  const own = section(`### diskferry ${command}`) + section(`### diskferry ${command}`, operations);
+  const shared = ["What every request may say", "Reaching the daemon"].map((title) => `### ${title}`);
+  const asksDaemon = section(`### diskferry ${command}`, operations) !== "" && command !== "serve";
+  return own + (asksDaemon ? shared.map((title) => section(title, operations)).join("") : "");
 }
 
 const optionsOf = (command: Command) => command.options.map((option) => option.long ?? "");
 
 describe("the README", () => {
   it.each(commands.map((command) => [command.name(), command] as const))(
-    "names every option of %s in its section",
+    "names every option of %s, or docs/operations.md does",
     (name, command) => {
-      const text = section(`### diskferry ${name}`);
+      const text = saidOf(name);
       expect(optionsOf(command).filter((option) => !text.includes(`\`${option}`))).toEqual([]);
     },
   );
@@ -107,5 +123,66 @@ describe("the README", () => {
     const yaml = /```yaml\n([\s\S]*?)```/.exec(readme)?.[1] ?? "";
     const settings = parseSettings(yaml, "README.md");
     expect(Object.keys(settings.stores)).toEqual(["swift", "s3", "oss"]);
+  });
+});
+
+/** Every key of the schema as the table writes it: `regions.<name>.slots.copy`, `callers.tokens[].name`. */
+function* keysOf(schema: JsonSchema, at = ""): Generator<string> {
+  const inside = [...Object.entries(schema.properties ?? {})];
+  // Those of the stores' credentials stand in the README.
+  if (/^credentials\.<name>\.\w+$/.test(at)) yield at;
+  else if (schema.items?.properties !== undefined) yield* keysOf(schema.items, `${at}[]`);
+  else if (inside.length > 0) {
+    for (const [key, value] of inside) yield* keysOf(value, at === "" ? key : `${at}.${key}`);
+  } else if (schema.additionalProperties?.properties !== undefined) {
+    yield* keysOf(schema.additionalProperties, `${at}.<name>`);
+  } else yield at;
+}
+
+interface JsonSchema {
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly additionalProperties?: JsonSchema;
+  readonly items?: JsonSchema;
+}
+
+describe("docs/operations.md", () => {
+  it("has a row for every key of the daemon's configuration, and no other", () => {
+    const schema = z.toJSONSchema(daemonSettingsSchema, { io: "input", unrepresentable: "any" });
+    const rows = [...section("## Configuration", operations).matchAll(/^\| `([^`]+)` \|/gm)];
+    expect(rows.map(([, key]) => key)).toEqual([...keysOf(schema as JsonSchema)]);
+  });
+
+  it("shows a configuration that the daemon takes", () => {
+    const yaml = /```yaml\n([\s\S]*?)```/.exec(operations)?.[1] ?? "";
+    const asked: string[] = [];
+    const settings = readYaml(yaml, "docs/operations.md", daemonSettingsSchema, {
+      variable: (name) => `${asked.push(name)} secret`,
+      file: (path) => `${asked.push(path)} secret\n`,
+    });
+    expect(asked).toEqual(["/etc/diskferry/keystone.secret", "BACKUP_KEY_ID", "BACKUP_KEY"]);
+    expect(Object.keys(settings.regions)).toEqual(["east", "west"]);
+  });
+
+  it("names no option that no command has", () => {
+    const known = new Set(["--help", ...commands.flatMap(optionsOf)]);
+    const prose = operations.replace(/^ {4}(?!diskferry ).*$/gm, "");
+    const named = [...prose.matchAll(/(?<=[\s`(])--[a-z][a-z-]+/g)].map(([option]) => option);
+    expect(named.filter((option) => !known.has(option))).toEqual([]);
+  });
+
+  it("has a section for every command that asks a daemon, and names files that exist", () => {
+    const asking = commands.filter((command) => optionsOf(command).includes("--server"));
+    expect(asking.length).toBeGreaterThan(9);
+    expect(asking.filter((command) => section(`### diskferry ${command.name()}`, operations) === "")).toEqual(
+      [],
+    );
+    const paths = [...operations.matchAll(/`((?:src|docs)\/[^`]*)`/g)].map(([, path]) => path ?? "");
+    expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+  });
+
+  it("speaks of the unit and the container with options that the daemon has", () => {
+    for (const file of ["docs/diskferry.service", "docs/Containerfile"]) {
+      expect(readFileSync(join(ROOT, file), "utf8")).toMatch(/diskferry\W+serve\W+(CMD\W+)?--config\W+\/etc/);
+    }
   });
 });

@@ -1,5 +1,6 @@
 /** What every command is given. */
 
+import type { Access, AccessOptions } from "../config/access.ts";
 import type { Credentials } from "../engine/credentials.ts";
 import type { Places } from "../engine/places.ts";
 import type { Producer } from "../transfer/job.ts";
@@ -18,6 +19,46 @@ export interface Engine extends AsyncDisposable {
   readonly stateDirectory: string;
 }
 
+export interface DaemonOptions {
+  /** Path of the configuration file; absent: what is built in. */
+  readonly config?: string;
+  /** In place of the built-in one; 0: any that is free. */
+  readonly port?: number;
+  /** Takes the log, where the configuration names no file for it. */
+  readonly stderr: { write(line: string): unknown };
+}
+
+/** A daemon that works and answers. */
+export interface Daemon {
+  /** Where it answers. */
+  readonly urls: readonly string[];
+  readonly stateDirectory: string;
+  /** The file with the token of its one caller; absent: callers are configured. */
+  readonly accessFile?: string;
+  /** Lets running tasks come to a good end or park, and closes. */
+  end(): Promise<void>;
+}
+
+/** What a daemon would be, without its secrets. */
+export interface DaemonSummary {
+  readonly stateDirectory: string;
+  readonly cleartext?: string;
+  readonly tls?: string;
+  readonly regions: readonly { readonly id: string; readonly imageStore: string }[];
+  readonly destinations: readonly {
+    readonly name: string;
+    readonly region: string;
+    readonly location: string;
+  }[];
+  readonly credentials: readonly string[];
+  readonly projects: readonly string[];
+  /** Directories by name. */
+  readonly roots: Readonly<Record<string, string>>;
+  readonly volumes: readonly string[];
+  /** None: whoever can read the access file. */
+  readonly callers: readonly { readonly name: string; readonly project: string; readonly role: string }[];
+}
+
 export interface CliContext {
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
@@ -26,4 +67,10 @@ export interface CliContext {
   readonly signal: AbortSignal;
   /** Loads the engine; kept out of the start of the program, so that `--version` and `--help` are quick. */
   engine(options: EngineOptions): Promise<Engine>;
+  /** Opens a daemon in this process. */
+  daemon(options: DaemonOptions): Promise<Daemon>;
+  /** Looks at the settings of a daemon, and opens nothing. */
+  checkDaemon(options: DaemonOptions): Promise<DaemonSummary>;
+  /** How to reach a daemon, from options, environment and what a daemon of this user has left. */
+  access(options: AccessOptions): Promise<Access>;
 }

@@ -60,6 +60,20 @@ export function countOption(text: string): number {
   return count;
 }
 
+export function wholeOption(text: string): number {
+  const whole = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(whole)) {
+    throw new InvalidArgumentError("write a whole number from 0");
+  }
+  return whole;
+}
+
+export function portOption(text: string): number {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port > 65_535) throw new InvalidArgumentError("write a port from 0 to 65535");
+  return port;
+}
+
 function collect(value: string, before: readonly string[]): readonly string[] {
   return [...before, value];
 }

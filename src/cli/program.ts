@@ -1,13 +1,24 @@
 /** The commands, and what becomes of an error. */
 import { Command, CommanderError } from "commander";
 import { Fault } from "../fault/fault.ts";
+import { addCancel } from "./cancel.ts";
 import type { CliContext } from "./context.ts";
+import { addCopy } from "./copy.ts";
 import { addDemo } from "./demo.ts";
 import { addDoctor } from "./doctor.ts";
+import { addExport } from "./export.ts";
+import { addImages } from "./images.ts";
+import { addImport } from "./import.ts";
 import { addInspect } from "./inspect.ts";
+import { addLimits } from "./limits.ts";
+import { addRegions } from "./regions.ts";
 import { writeFault } from "./report.ts";
+import { addServe } from "./serve.ts";
+import { addTask } from "./task.ts";
+import { addTasks } from "./tasks.ts";
 import { addTransfer } from "./transfer.ts";
 import { addVerify } from "./verify.ts";
+import { addWatch } from "./watch.ts";
 
 /** Exit statuses: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
 const EXIT = { failed: 1, usage: 2, interrupted: 130 } as const;
@@ -27,6 +38,17 @@ export function buildProgram(context: CliContext, version: string): Command {
   addVerify(program, context);
   addDoctor(program, context);
   addDemo(program, context);
+  addServe(program, context);
+  addImport(program, context);
+  addExport(program, context);
+  addCopy(program, context);
+  addTasks(program, context);
+  addTask(program, context);
+  addWatch(program, context);
+  addCancel(program, context);
+  addImages(program, context);
+  addRegions(program, context);
+  addLimits(program, context);
   return program;
 }
 

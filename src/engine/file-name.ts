@@ -21,5 +21,10 @@ export async function fileInDirectory(destination: string, source: string, forma
       `${destination}: is a directory, and the source has no name of its own; name the file`,
     );
   }
-  return join(destination, `${basename(name, extname(name))}.${format === "vhd-fixed" ? "vhd" : format}`);
+  return join(destination, `${basename(name, extname(name))}${fileEnding(format)}`);
+}
+
+/** What the names of files of a format end with. */
+export function fileEnding(format: string): string {
+  return format === "vhd-fixed" ? ".vhd" : `.${format}`;
 }

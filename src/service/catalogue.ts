@@ -6,7 +6,7 @@ import type { ServicePorts } from "./ports.ts";
 import { refusal } from "./refusal.ts";
 import type { Service } from "./service.ts";
 import { owns, seesDestination, seesImage } from "./visible.ts";
-import { checkPath, malformed } from "./wellformed.ts";
+import { checkBandwidth, checkPath, malformed } from "./wellformed.ts";
 
 type CatalogueUse = Pick<Service, "regions" | "projects" | "images" | "volumes" | "destinations" | "keys">;
 
@@ -22,7 +22,10 @@ export function catalogueUse({ record, roots }: ServicePorts, audited: Audited):
         id: idOf,
         sees: () => true,
         lists: "all",
-        check: checkSlots,
+        check(region) {
+          checkSlots(region);
+          checkBandwidth(region.bandwidth ?? 0);
+        },
       },
       audited,
     ),

@@ -25,7 +25,7 @@ export async function openDirectory(path: string): Promise<Destination> {
   // Two names of one directory are one place.
   const parent = await realpath(dirname(resolve(path))).catch(() => dirname(resolve(path)));
   const final = join(parent, basename(resolve(path)));
-  const partial = join(dirname(final), `.${basename(final)}${SUFFIX}`);
+  const partial = partialOf(final);
   const boot = await bootId();
   return {
     name: path,
@@ -79,6 +79,11 @@ export async function openDirectory(path: string): Promise<Destination> {
     source: async () => openFile(final),
     async [Symbol.asyncDispose]() {},
   };
+}
+
+/** Where a file is written before it gets its name. */
+export function partialOf(final: string): string {
+  return join(dirname(final), `.${basename(final)}${SUFFIX}`);
 }
 
 function fileUpload(

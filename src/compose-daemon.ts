@@ -1,0 +1,316 @@
+/** The composition root of the daemon: from its settings to a server that answers and a scheduler that works. */
+import { createHash, randomBytes } from "node:crypto";
+import { mkdir, readFile, stat } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import type { Grants } from "./api/identify.ts";
+import type { TlsAddress } from "./api/listen.ts";
+import { openServer, type Server } from "./api/server.ts";
+import type { Daemon, DaemonOptions, DaemonSummary } from "./cli/context.ts";
+import { accessFile, readLeftAccess, writeLeftAccess } from "./config/access.ts";
+import type { DaemonSettings } from "./config/daemon-settings.ts";
+import { builtInSettings, daemonDirectory, readDaemonSettings } from "./config/read-daemon-settings.ts";
+import type { Environment } from "./config/settings.ts";
+import { tellManager } from "./daemon/manager.ts";
+import { type DaemonPlaces, daemonPlaces } from "./daemon/places.ts";
+import { type Configured, registerConfigured } from "./daemon/register.ts";
+import { keepForgetting } from "./daemon/retention.ts";
+import { beginWork } from "./daemon/work.ts";
+import { fileEnding } from "./engine/file-name.ts";
+import { openAlone } from "./engine/open-image.ts";
+import { Fault } from "./fault/fault.ts";
+import { FORMATS } from "./format/registry.ts";
+import { closeHttp } from "./net/http.ts";
+import type { TaskRecord } from "./record/record.ts";
+import { openSqliteRecord } from "./record/sqlite/record.ts";
+import type { SchedulePorts } from "./schedule/ports.ts";
+import { startScheduler } from "./schedule/scheduler.ts";
+import { createService } from "./service/create-service.ts";
+import { uuidV7 } from "./service/identifier.ts";
+import { takeCensus } from "./telemetry/census.ts";
+import { type Log, openLog } from "./telemetry/log.ts";
+import { openMetrics } from "./telemetry/metrics.ts";
+import { openServerLog } from "./telemetry/server-log.ts";
+import { createPool } from "./worker/pool.ts";
+
+/** As in a single transfer: a thread computes while others of its lanes wait. */
+const LANES_PER_THREAD = 4;
+const DAY_MS = 86_400_000;
+/** The project of who may do everything, where nobody else is configured. */
+const FIRST_PROJECT = "default";
+
+const newId = (): string => uuidV7(Date.now(), randomBytes(10));
+
+/** What a daemon with these settings would be, and whether what they name on this host is there. @throws Fault */
+export async function checkDaemon(env: Environment, options: DaemonOptions): Promise<DaemonSummary> {
+  const settings = await settingsOf(env, options);
+  await tlsOf(settings);
+  if (options.config !== undefined) await checkDirectories(settings);
+  return summaryOf(settings, env);
+}
+
+/**
+ * Opens the record, registers what is configured, takes up the work, and answers.
+ * @throws Fault CONFLICT when another daemon has the state directory; USAGE, ALREADY_EXISTS (a port), PERMISSION, …
+ */
+export async function openDaemon(env: Environment, options: DaemonOptions): Promise<Daemon> {
+  const settings = await settingsOf(env, options);
+  const directory = daemonDirectory(settings, env);
+  await using stack = new AsyncDisposableStack();
+  const log = stack.use(await logOf(settings, options));
+  const tls = await tlsOf(settings);
+  if (options.config === undefined) await makeDirectories(settings);
+  else await checkDirectories(settings);
+  await makeDirectory(directory);
+  const record = stack.use(openSqliteRecord(join(directory, "record.db")));
+  const places = placesOf(settings);
+  await register(settings, record, places, log);
+  stack.defer(() => closeHttp());
+  const pool = stack.use(
+    createPool({
+      lanesPerThread: LANES_PER_THREAD,
+      ...(settings.limits.threads === undefined ? {} : { threads: settings.limits.threads }),
+    }),
+  );
+  const metrics = openMetrics(() => takeCensus(record));
+  const ports: SchedulePorts = {
+    record,
+    places,
+    producer: pool,
+    stateDirectory: join(directory, "tasks"),
+    metrics,
+    note: (level, event, fields) => log.note(level, event, fields),
+    now: Date.now,
+    random: Math.random,
+  };
+  const { memory, runs, drainSeconds } = settings.limits;
+  const work = await beginWork({
+    record,
+    start: () => startScheduler(ports, { runner: settings.runner ?? hostname(), mostRuns: runs, memory }),
+    drainMs: drainSeconds * 1000,
+  });
+  stack.defer(() => work.end());
+  const { grants, token } = await grantsOf(settings, directory);
+  const server = stack.use(
+    await openServer({
+      ...(settings.listen.cleartext === undefined ? {} : { cleartext: settings.listen.cleartext }),
+      ...(tls === undefined ? {} : { tls }),
+      grants,
+      service: createService({
+        record,
+        now: Date.now,
+        newId,
+        existing: places.existing,
+        formats: new Map(FORMATS.map(({ name }) => [name, fileEnding(name)])),
+        roots: new Set(Object.keys(settings.roots)),
+      }),
+      daemon: work,
+      audit: (entry) => record.audit(entry),
+      metrics: { access: settings.metrics.access, ...metrics },
+      log,
+      now: Date.now,
+      newId,
+    }),
+  );
+  // Watchers see the drain to its end: the endpoint closes after the work, though it was opened later.
+  stack.defer(() => work.end());
+  const forgetting = new AbortController();
+  const forgotten = keepForgetting(record, retentionOf(settings, log), forgetting.signal);
+  stack.defer(async () => {
+    forgetting.abort();
+    await forgotten;
+  });
+  const urls = urlsOf(server, settings);
+  const [url = ""] = urls;
+  if (token !== undefined) await writeLeftAccess(accessFile(directory), { server: url, token });
+  log.note("info", "ready", { urls, stateDirectory: directory });
+  await tellManager("READY=1", env, log);
+  const opened = stack.move();
+  return {
+    urls,
+    stateDirectory: directory,
+    ...(token === undefined ? {} : { accessFile: accessFile(directory) }),
+    async end() {
+      log.note("info", "draining", { running: (await work.drain()).running });
+      await tellManager("STOPPING=1", env, log);
+      await work.end();
+      log.note("info", "ended", {});
+      await opened.disposeAsync();
+    },
+  };
+}
+
+async function settingsOf(env: Environment, { config, port }: DaemonOptions): Promise<DaemonSettings> {
+  if (config === undefined) return builtInSettings(env, port);
+  if (port !== undefined) throw new Fault("USAGE", "--port is for a daemon without a configuration file");
+  return readDaemonSettings(config, env);
+}
+
+async function logOf({ log: { file, level } }: DaemonSettings, { stderr }: DaemonOptions): Promise<Log> {
+  return file === undefined ? openServerLog(stderr, level) : openLog(file, level);
+}
+
+function placesOf({ credentials, roots, destinations, urls }: DaemonSettings): DaemonPlaces {
+  return daemonPlaces({
+    credentials: new Map(Object.entries(credentials)),
+    roots: new Map(Object.entries(roots)),
+    directories: Object.values(destinations).flatMap(({ location: { provider, location } }) =>
+      provider === "directory" ? [location] : [],
+    ),
+    urls,
+  });
+}
+
+async function register(
+  settings: DaemonSettings,
+  { catalogue }: TaskRecord,
+  places: DaemonPlaces,
+  log: Log,
+): Promise<void> {
+  const never = new AbortController().signal;
+  await registerConfigured(configuredOf(settings), {
+    catalogue,
+    async measure({ root, path, format }) {
+      await using opened = await openAlone(await places.file(root, path, never), format, never);
+      return opened.image.virtualSize;
+    },
+    onMissing: (volume, { code, message }) => log.note("warn", "volume-missing", { volume, code, message }),
+    now: Date.now,
+  });
+}
+
+function configuredOf({ regions, destinations, projects, volumes }: DaemonSettings): Configured {
+  const withId = <Given>(given: Readonly<Record<string, Given>>) =>
+    Object.entries(given).map(([id, rest]) => ({ id, ...rest }));
+  return {
+    regions: withId(regions),
+    destinations: Object.entries(destinations).map(([name, { location, ...rest }]) => ({
+      name,
+      ...rest,
+      ...location,
+    })),
+    projects: withId(projects),
+    volumes: withId(volumes),
+  };
+}
+
+/** Who may ask. Where nobody is configured, whoever can read the access file in the state directory. */
+async function grantsOf(
+  { callers: { tokens, certificates } }: DaemonSettings,
+  directory: string,
+): Promise<{ readonly grants: Grants; readonly token?: string }> {
+  const certified = certificates.map(({ name, project, role, commonName, sha256 = "" }) => ({
+    name,
+    project,
+    role,
+    match:
+      commonName === undefined
+        ? ({ by: "certificate", sha256 } as const)
+        : ({ by: "subject", commonName } as const),
+  }));
+  if (tokens.length > 0 || certified.length > 0) return { grants: { tokens, certificates: certified } };
+  const left = await readLeftAccess(accessFile(directory));
+  const token = left?.token ?? randomBytes(32).toString("base64url");
+  const sha256 = createHash("sha256").update(token).digest("hex");
+  const first = { sha256, name: "admin", project: FIRST_PROJECT, role: "admin" } as const;
+  return { grants: { tokens: [first], certificates: [] }, token };
+}
+
+async function tlsOf({ listen: { tls } }: DaemonSettings): Promise<TlsAddress | undefined> {
+  if (tls === undefined) return undefined;
+  const { host, port, certificate, key, clientAuthorities } = tls;
+  const read = (field: string, path: string): Promise<string> =>
+    readFile(path, "utf8").catch((error: unknown) => {
+      throw new Fault("USAGE", `listen.tls.${field}: ${Fault.from(error, path).message}`, { cause: error });
+    });
+  return {
+    host,
+    port,
+    certificate: await read("certificate", certificate),
+    key: await read("key", key),
+    ...(clientAuthorities === undefined
+      ? {}
+      : { clientAuthorities: await read("clientAuthorities", clientAuthorities) }),
+  };
+}
+
+function directoriesOf({ roots, destinations }: DaemonSettings): readonly (readonly [string, string])[] {
+  return [
+    ...Object.entries(roots).map(([name, path]) => [`roots.${name}`, path] as const),
+    ...Object.entries(destinations).flatMap(
+      ([
+        name,
+        {
+          location: { provider, location },
+        },
+      ]) => (provider === "directory" ? [[`destinations.${name}.location`, location] as const] : []),
+    ),
+  ];
+}
+
+/** A directory that is not there may be a disk that is not mounted: nothing is to be written in its place. */
+async function checkDirectories(settings: DaemonSettings): Promise<void> {
+  for (const [field, path] of directoriesOf(settings)) {
+    const found = await stat(path).catch((error: unknown) => {
+      throw new Fault("USAGE", `${field}: ${Fault.from(error, path).message}`, { cause: error });
+    });
+    if (!found.isDirectory()) throw new Fault("USAGE", `${field}: ${path} is no directory`);
+  }
+}
+
+async function makeDirectories(settings: DaemonSettings): Promise<void> {
+  for (const [, path] of directoriesOf(settings)) await makeDirectory(path);
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    throw Fault.from(error, path);
+  });
+}
+
+function retentionOf({ retention: { taskDays, tokenDays } }: DaemonSettings, log: Log) {
+  return {
+    taskMs: taskDays * DAY_MS,
+    tokenMs: tokenDays * DAY_MS,
+    now: Date.now,
+    note: (...said: Parameters<Log["note"]>) => log.note(...said),
+  };
+}
+
+/** Where the daemon answers, the cleartext port first. */
+function urlsOf({ cleartext, tls }: Server, { listen }: DaemonSettings): readonly string[] {
+  const url = (scheme: string, host: string, port: number): string =>
+    `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  return [
+    ...(cleartext === undefined ? [] : [url("http", listen.cleartext?.host ?? "", cleartext.port)]),
+    ...(tls === undefined ? [] : [url("https", listen.tls?.host ?? "", tls.port)]),
+  ];
+}
+
+function summaryOf(settings: DaemonSettings, env: Environment): DaemonSummary {
+  const { listen, regions, destinations, credentials, projects, roots, volumes, callers } = settings;
+  const place = (given: { readonly host: string; readonly port: number } | undefined) =>
+    given === undefined ? undefined : `${given.host}:${given.port}`;
+  const cleartext = place(listen.cleartext);
+  const tls = place(listen.tls);
+  return {
+    stateDirectory: daemonDirectory(settings, env),
+    ...(cleartext === undefined ? {} : { cleartext }),
+    ...(tls === undefined ? {} : { tls }),
+    regions: Object.entries(regions).map(([id, { imageStore }]) => ({ id, imageStore })),
+    destinations: Object.entries(destinations).map(([name, { region, location }]) => ({
+      name,
+      region,
+      location: location.location,
+    })),
+    credentials: Object.keys(credentials),
+    projects: Object.keys(projects),
+    roots,
+    volumes: Object.keys(volumes),
+    callers: [...callers.tokens, ...callers.certificates].map(({ name, project, role }) => ({
+      name,
+      project,
+      role,
+    })),
+  };
+}

@@ -1,0 +1,50 @@
+/** Where the settings of `diskferry serve` come from: a file, or what is built in. */
+import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { Fault } from "../fault/fault.ts";
+import { type DaemonSettings, daemonSettingsSchema } from "./daemon-settings.ts";
+import { type Environment, stateDirectory } from "./settings.ts";
+import { readYaml } from "./yaml.ts";
+
+/** @throws Fault USAGE that names the file, the line and the field. */
+export async function readDaemonSettings(path: string, env: Environment): Promise<DaemonSettings> {
+  const text = await readFile(path, "utf8").catch((error: unknown) => {
+    throw Fault.from(error, path);
+  });
+  return readYaml(text, path, daemonSettingsSchema, {
+    variable: (name) => env[name],
+    file(named) {
+      try {
+        return readFileSync(named, "utf8");
+      } catch (error) {
+        throw Fault.from(error, named);
+      }
+    },
+  });
+}
+
+/** Below the user's state directory, unless the settings say otherwise. */
+export function daemonDirectory(settings: Pick<DaemonSettings, "stateDirectory">, env: Environment): string {
+  return settings.stateDirectory ?? join(stateDirectory({ stores: {} }, env), "daemon");
+}
+
+/**
+ * For a first look, on this host alone: two regions whose images are files in the state directory, a place for exports
+ * in each, and the user's own files and any URL to import from.
+ */
+export function builtInSettings(env: Environment, port: number | undefined): DaemonSettings {
+  const directory = daemonDirectory({}, env);
+  const sample = (region: string) => ({
+    [`${region}-images`]: { region, location: join(directory, region, "images") },
+    [`${region}-exports`]: { region, location: join(directory, region, "exports") },
+  });
+  return daemonSettingsSchema.parse({
+    listen: { cleartext: port === undefined ? {} : { port } },
+    regions: { east: { imageStore: "east-images" }, west: { imageStore: "west-images" } },
+    destinations: { ...sample("east"), ...sample("west") },
+    roots: { home: env["HOME"] ?? homedir() },
+    urls: "any",
+  });
+}

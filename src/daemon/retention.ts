@@ -1,0 +1,42 @@
+/** What has ended long ago is forgotten. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { Fault } from "../fault/fault.ts";
+import type { TaskRecord } from "../record/record.ts";
+import type { Note } from "../schedule/ports.ts";
+
+export interface RetentionOptions {
+  /** Milliseconds that an ended task is kept. */
+  readonly taskMs: number;
+  /** Milliseconds that a client token is kept. */
+  readonly tokenMs: number;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly note: Note;
+}
+
+const EVERY_MS = 60 * 60_000;
+/** The record stands still while it forgets: a little at a time. */
+const AT_ONCE = 500;
+const BREATH_MS = 100;
+
+/** Forgets now and every hour, until the signal fires. Never throws. */
+export async function keepForgetting(
+  record: Pick<TaskRecord, "forget">,
+  { taskMs, tokenMs, now, note }: RetentionOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    let waitMs = EVERY_MS;
+    try {
+      const at = now();
+      const most = AT_ONCE;
+      const tasks = await record.forget({ endedBefore: at - taskMs, tokensBefore: at - tokenMs, most });
+      if (tasks > 0) note("info", "tasks-forgotten", { tasks });
+      if (tasks === most) waitMs = BREATH_MS;
+    } catch (error) {
+      const { code, message } = Fault.from(error, "the record");
+      note("error", "record-fails", { code, message });
+    }
+    await sleep(waitMs, undefined, { signal }).catch(() => {});
+  }
+}
