@@ -10,7 +10,14 @@ import type { Service } from "../service/service.ts";
 import { malformed } from "../service/wellformed.ts";
 import type { TaskKind } from "../task/spec.ts";
 import { closed, cut, writeHead } from "./answer.ts";
-import { type HttpHandler, type HttpRequest, type HttpResponse, headerOf, pathOf } from "./call.ts";
+import {
+  type Call,
+  type HttpHandler,
+  type HttpRequest,
+  type HttpResponse,
+  headerOf,
+  pathOf,
+} from "./call.ts";
 import { connectError, unauthenticated } from "./connect/connect-error.ts";
 import { TaskEventSchema } from "./connect/generated/diskferry/v1/task_pb.ts";
 import { eventMessage } from "./connect/task-message.ts";
@@ -30,6 +37,8 @@ export interface EventsOptions {
   readonly writeMs: number;
   /** Ends every watch when it fires. */
   readonly shutdown: AbortSignal;
+  /** Notes what is our own fault. */
+  defect(error: unknown, call: Call): void;
 }
 
 export function eventsHandler(options: EventsOptions): HttpHandler {
@@ -39,7 +48,8 @@ export function eventsHandler(options: EventsOptions): HttpHandler {
   async function watch(
     response: HttpResponse,
     events: AsyncIterable<RecordedEvent>,
-    requestId: string,
+    left: AbortSignal,
+    call: Call,
   ): Promise<void> {
     writeHead(response, 200, {
       "content-type": "text/event-stream",
@@ -48,14 +58,23 @@ export function eventsHandler(options: EventsOptions): HttpHandler {
       "x-accel-buffering": "no",
     });
     const gone = closed(response);
-    const send = sender(response, gone, () => cut(response), writeMs);
+    const drop = () => {
+      call.outcome = codeToString(Code.DeadlineExceeded);
+      cut(response);
+    };
+    const send = sender(response, gone, drop, writeMs);
     const heartbeat = setInterval(() => void send(":\n\n"), heartbeatMs);
     try {
       await send(`retry: ${RETRY_MS}\n\n`);
-      for await (const event of events) await send(eventText(event));
+      for await (const event of events) {
+        if (left.aborted) return;
+        await send(eventText(event));
+      }
       options.shutdown.throwIfAborted();
     } catch (error) {
-      const { rawMessage, code } = connectError(error, requestId);
+      const { rawMessage, code } = connectError(error, call.requestId);
+      call.outcome = codeToString(code);
+      if (code === Code.Internal) options.defect(error, call);
       await send(
         `event: error\ndata: ${JSON.stringify({ code: codeToString(code), message: rawMessage })}\n\n`,
       );
@@ -68,7 +87,8 @@ export function eventsHandler(options: EventsOptions): HttpHandler {
   return {
     name: "events",
     matches: (request) => pathOf(request) === PATH,
-    async handle(request, response, { caller, requestId }) {
+    async handle(request, response, call) {
+      const { caller } = call;
       if (request.method !== "GET") throw new ConnectError(`${PATH} is read with GET`, Code.Unimplemented);
       if (caller === undefined) throw unauthenticated();
       const asked = watchRequest(request);
@@ -83,7 +103,7 @@ export function eventsHandler(options: EventsOptions): HttpHandler {
       void closed(response).then(() => left.abort());
       try {
         const until = AbortSignal.any([left.signal, options.shutdown]);
-        await watch(response, service.watch(caller, asked, until), requestId);
+        await watch(response, service.watch(caller, asked, until), left.signal, call);
       } finally {
         watchers -= 1;
       }

@@ -97,7 +97,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
       shutdown: shutdown.signal,
       defect,
     }),
-    eventsHandler({ service, ...limits, shutdown: shutdown.signal }),
+    eventsHandler({ service, ...limits, shutdown: shutdown.signal, defect }),
     probeHandler(daemon, metrics),
     ...(options.handlers ?? []),
   ];

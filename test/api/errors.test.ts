@@ -4,7 +4,7 @@ import type { HttpHandler } from "../../src/api/call.ts";
 import { connectError } from "../../src/api/connect/connect-error.ts";
 import { ErrorInfoSchema } from "../../src/api/connect/generated/diskferry/v1/error_pb.ts";
 import { FAULT_CODES, Fault, type FaultCode } from "../../src/fault/fault.ts";
-import { type Endpoint, endpoint, post, TOKENS } from "./endpoint.ts";
+import { clients, type Endpoint, endpoint, post, TOKENS } from "./endpoint.ts";
 
 const infoOf = (error: ConnectError) => error.findDetails(ErrorInfoSchema)[0];
 
@@ -72,6 +72,23 @@ describe("a defect", () => {
     const defects = broken.log.filter(({ event }) => event === "defect");
     expect(defects).toMatchObject([{ level: "error", fields: { requestId: "made-1" } }]);
     expect(String(defects[0]?.fields["error"])).toContain("the disk is on fire");
+  });
+
+  it("in a stream is logged and told likewise", async () => {
+    here = await endpoint();
+    const broken = () => ({
+      [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new TypeError("the disk is on fire")) }),
+    });
+    await using server = await endpoint({ service: { ...here.world.service, watch: broken } });
+    const reply = await fetch(`${server.url}/v1/events`, {
+      headers: { authorization: `Bearer ${TOKENS.ann}` },
+    });
+    expect(await reply.text()).toMatch(
+      /event: error\ndata: \{"code":"internal","message":"something went wrong/,
+    );
+    const watching = Array.fromAsync(clients(server.url).tasks.watchTasks({}));
+    await expect(watching).rejects.toMatchObject({ code: Code.Internal });
+    expect(server.log.filter(({ event }) => event === "defect")).toHaveLength(2);
   });
 
   it("in a dialect does not end the server", async () => {

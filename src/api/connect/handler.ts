@@ -20,7 +20,7 @@ import { Fault } from "../../fault/fault.ts";
 import type { Caller } from "../../service/caller.ts";
 import { malformed } from "../../service/wellformed.ts";
 import { closed, cut, refuse } from "../answer.ts";
-import { type Call, type HttpHandler, type HttpRequest, type HttpResponse, pathOf } from "../call.ts";
+import { type Call, type HttpHandler, type HttpRequest, pathOf } from "../call.ts";
 import { connectError, unauthenticated } from "./connect-error.ts";
 import { Health } from "./generated/grpc/health/v1/health_pb.ts";
 
@@ -68,8 +68,15 @@ export function connectHandler(options: ConnectOptions): HttpHandler {
           reply.status,
         );
       } else {
-        const body = paced(reply.body, response, writeMs);
-        const sent = universalResponseToNodeResponse({ ...reply, body }, response);
+        const stop = (code: Code): void => {
+          call.outcome ??= codeToString(code);
+          cut(response);
+        };
+        const body = paced(reply.body, () => stop(Code.DeadlineExceeded), writeMs);
+        // What breaks from here on is the connection: the call itself has become an answer.
+        const sent = universalResponseToNodeResponse({ ...reply, body }, response).catch(() =>
+          stop(Code.Canceled),
+        );
         await Promise.race([sent, closed(response)]);
       }
     },
@@ -139,9 +146,9 @@ async function* refusing<T>(
 }
 
 /** Hands out a chunk after the other; a reader who does not take one in time loses the connection. */
-async function* paced<T>(chunks: AsyncIterable<T>, response: HttpResponse, ms: number): AsyncGenerator<T> {
+async function* paced<T>(chunks: AsyncIterable<T>, drop: () => void, ms: number): AsyncGenerator<T> {
   for await (const chunk of chunks) {
-    const timer = setTimeout(() => cut(response), ms);
+    const timer = setTimeout(drop, ms);
     try {
       yield chunk;
     } finally {
