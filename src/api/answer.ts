@@ -2,6 +2,7 @@
 import type { ConnectError } from "@connectrpc/connect";
 import { codeToHttpStatus, errorToJson } from "@connectrpc/connect/protocol-connect";
 import type { HttpResponse } from "./call.ts";
+import { detailed } from "./connect/connect-error.ts";
 
 export function answer(
   response: HttpResponse,
@@ -21,7 +22,7 @@ export function refuse(
   error: ConnectError,
   status = codeToHttpStatus(error.code),
 ): void {
-  const text = `${JSON.stringify(errorToJson(error, undefined))}\n`;
+  const text = `${JSON.stringify(errorToJson(detailed(error), undefined))}\n`;
   answer(response, status, "application/json", text, Object.fromEntries(error.metadata));
 }
 

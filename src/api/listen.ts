@@ -52,7 +52,8 @@ export function openCleartext(address: Address, limits: SocketLimits, listener: 
   return open(createTcpServer(TCP, http.hear), address, limits, http);
 }
 
-export function openTls(address: TlsAddress, limits: SocketLimits, listener: Listener): Promise<Port> {
+/** @throws Fault USAGE when key and certificate are none, or do not belong together. */
+export async function openTls(address: TlsAddress, limits: SocketLimits, listener: Listener): Promise<Port> {
   const { key, certificate, clientAuthorities } = address;
   const http = speakers(limits, listener);
   const options: TlsOptions = {
@@ -67,7 +68,19 @@ export function openTls(address: TlsAddress, limits: SocketLimits, listener: Lis
       ? {}
       : { requestCert: true, rejectUnauthorized: false, ca: clientAuthorities }),
   };
-  return open(createTlsServer(options, http.hear), address, limits, http);
+  return open(tlsServer(options, http), address, limits, http);
+}
+
+function tlsServer(options: TlsOptions, http: ReturnType<typeof speakers>): TcpServer {
+  try {
+    return createTlsServer(options, http.hear);
+  } catch (error) {
+    http.close();
+    const text = error instanceof Error ? error.message : String(error);
+    throw new Fault("USAGE", `TLS: the key, the certificate or the authorities cannot be used: ${text}`, {
+      cause: error,
+    });
+  }
 }
 
 /** Peers that have gone without a word are noticed. */

@@ -70,6 +70,9 @@ export async function endpoint({ limits, ...options }: Given = {}): Promise<Endp
     },
     ...options,
     limits: { graceMs: 5_000, ...limits },
+  }).catch(async (error: unknown) => {
+    await here[Symbol.asyncDispose]();
+    throw error;
   });
   return {
     world: here,

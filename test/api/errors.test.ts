@@ -50,8 +50,9 @@ describe("a fault becomes an error of Connect", () => {
     expect(JSON.stringify([error.rawMessage, infoOf(error)?.metadata])).not.toContain("secret");
   });
 
-  it("and what is one already stays one", () => {
-    const error = new ConnectError("words", Code.Unimplemented);
+  it("and what is one already gets the detail that it lacks", () => {
+    const error = connectError(new ConnectError("words", Code.ResourceExhausted), "r-1");
+    expect([error.rawMessage, infoOf(error)?.code]).toEqual(["words", "LIMIT_EXCEEDED"]);
     expect(connectError(error, "r-1")).toBe(error);
   });
 });

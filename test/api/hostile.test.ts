@@ -61,6 +61,7 @@ describe("a body that is no request", () => {
     expect(JSON.parse(reply.text)).toMatchObject({
       code: expect.stringMatching(/^(invalid_argument|not_found)$/),
     });
+    expect(reply.text).toMatch(/"code":"(USAGE|NOT_FOUND)"/);
     expect(reply.text.length).toBeLessThan(2000);
   });
 
@@ -101,7 +102,9 @@ describe("a body that is no request", () => {
   it.each(["../t-1", "t-1'--", "t-1\u0000", "%2e%2e", "x".repeat(100_000), "t-1 "])(
     "asks for a task that is none",
     async (id) => {
-      expect((await post(here.url, "TaskService/GetTask", { id })).status).toBe(404);
+      const { status, body } = await post(here.url, "TaskService/GetTask", { id });
+      expect(status).toBe(404);
+      expect(JSON.stringify(body).length).toBeLessThan(2000);
     },
   );
 });
@@ -115,7 +118,7 @@ function disk(source: object) {
 }
 
 describe("a body that is too large", () => {
-  const full = { code: "resource_exhausted" };
+  const full = { code: "resource_exhausted", details: [{ debug: { code: "LIMIT_EXCEEDED" } }] };
 
   it("is refused by its length, before it is sent", async () => {
     const reply = await send("x".repeat(MiB + 1));
@@ -166,6 +169,17 @@ describe("a request that cannot be", () => {
   ])("in its %s: %s", async (name, value, status) => {
     const reply = await send('{"id":"t-1"}', { [name]: value });
     expect([reply.status, JSON.parse(reply.text)]).toMatchObject([status, { message: expect.any(String) }]);
+  });
+
+  it.each([
+    ["connect-timeout-ms", "9999999999", "application/json"],
+    ["grpc-timeout", "99999999H", "application/grpc-web+json"],
+  ])("has weeks to wait, and is answered: %s", async (name, value, type) => {
+    const message = Buffer.from('{"id":"t-1"}');
+    const framed = Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]);
+    const body = new Uint8Array(type === "application/json" ? message : framed);
+    const reply = await send(body, { [name]: value, "content-type": type });
+    expect([reply.status, reply.text]).toEqual([200, expect.stringContaining('"id":"t-1"')]);
   });
 
   it.each([

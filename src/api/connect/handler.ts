@@ -9,7 +9,12 @@ import {
   type HandlerContext,
   type Interceptor,
 } from "@connectrpc/connect";
-import { codeToString } from "@connectrpc/connect/protocol-connect";
+import {
+  createAsyncIterable,
+  readAllBytes,
+  type UniversalServerResponse,
+} from "@connectrpc/connect/protocol";
+import { codeToString, errorFromJsonBytes, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import {
   compressionBrotli,
   compressionGzip,
@@ -36,6 +41,9 @@ export interface ConnectOptions {
   defect(error: unknown, call: Call): void;
 }
 
+/** Bytes: more than any refusal has. */
+const MOST_REFUSAL = 65_536;
+
 const CALL = createContextKey<Call>({ requestId: "", operation: "" });
 
 export function connectHandler(options: ConnectOptions): HttpHandler {
@@ -46,6 +54,8 @@ export function connectHandler(options: ConnectOptions): HttpHandler {
     jsonOptions: { alwaysEmitImplicit: true, ignoreUnknownFields: false },
     interceptors: [faults(options)],
     requestGate: gate,
+    // A refusal is looked into before it is sent.
+    compressMinBytes: MOST_REFUSAL,
     shutdownSignal: shutdown,
   });
   routes(router);
@@ -60,7 +70,8 @@ export function connectHandler(options: ConnectOptions): HttpHandler {
       checkAuthority(request);
       const values = createContextValues().set(CALL, call);
       const asked = universalRequestFromNodeRequest(request, response, undefined, values);
-      const reply = await reading(asked);
+      shorten(asked.header);
+      const reply = await withDetail(await reading(asked), call);
       if (reply.body === undefined) {
         refuse(
           response,
@@ -81,6 +92,32 @@ export function connectHandler(options: ConnectOptions): HttpHandler {
       }
     },
   };
+}
+
+/** Milliseconds: beyond it, Node's timers fire at once. */
+const MOST_TIMER = 2 ** 31 - 1;
+const GRPC_UNITS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000 };
+
+/** Whoever has weeks to wait has 24 days. */
+function shorten(header: Headers): void {
+  if (Number(header.get("connect-timeout-ms")) > MOST_TIMER)
+    header.set("connect-timeout-ms", String(MOST_TIMER));
+  const [, count, unit = ""] = /^([0-9]{1,8})([HMS])$/.exec(header.get("grpc-timeout") ?? "") ?? [];
+  const tooLong = Number(count) * (GRPC_UNITS[unit] ?? 0) > MOST_TIMER;
+  if (tooLong) header.set("grpc-timeout", `${Math.floor(MOST_TIMER / 1000)}S`);
+}
+
+/** What Connect itself refuses in a unary call has no detail yet: it is refused before anything of ours runs. */
+async function withDetail(reply: UniversalServerResponse, call: Call): Promise<UniversalServerResponse> {
+  const { status, body, header } = reply;
+  if (status < 400 || body === undefined || header?.get("content-type") !== "application/json") return reply;
+  const told = await readAllBytes(body, MOST_REFUSAL);
+  const refusal = errorFromJsonBytes(told, undefined, new ConnectError(`HTTP ${status}`, Code.Unknown));
+  call.outcome ??= codeToString(refusal.code);
+  const bytes =
+    refusal.details.length > 0 ? told : errorToJsonBytes(connectError(refusal, call.requestId), {});
+  header.set("content-length", String(bytes.length));
+  return { ...reply, body: createAsyncIterable([bytes]) };
 }
 
 /** Connect answers with a bare status what is none of its requests. */
