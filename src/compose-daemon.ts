@@ -27,6 +27,7 @@ import type { SchedulePorts } from "./schedule/ports.ts";
 import { startScheduler } from "./schedule/scheduler.ts";
 import { createService } from "./service/create-service.ts";
 import { uuidV7 } from "./service/identifier.ts";
+import { type Called, timed } from "./store/timed.ts";
 import { takeCensus } from "./telemetry/census.ts";
 import { type Log, openLog } from "./telemetry/log.ts";
 import { openMetrics } from "./telemetry/metrics.ts";
@@ -75,7 +76,14 @@ export async function openDaemon(env: Environment, options: DaemonOptions): Prom
   const metrics = openMetrics(() => takeCensus(record));
   const ports: SchedulePorts = {
     record,
-    places,
+    places: {
+      ...places,
+      async destination(destination, object, signal) {
+        const { provider } = destination;
+        const called: Called = (...call) => metrics.called(provider, ...call);
+        return timed(await places.destination(destination, object, signal), called, () => performance.now());
+      },
+    },
     producer: pool,
     stateDirectory: join(directory, "tasks"),
     metrics,

@@ -59,7 +59,7 @@ export interface Limits extends SocketLimits {
   readonly healthMs: number;
 }
 
-const LIMITS: Limits = {
+export const LIMITS: Limits = {
   headersMs: 10_000,
   requestMs: 30_000,
   idleMs: 75_000,

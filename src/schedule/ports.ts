@@ -49,7 +49,8 @@ export type ByteStage = "read" | "encoded" | "sent" | "committed";
 
 /** What is counted. Nothing here throws or waits. */
 export interface RunMetrics {
-  started(kind: TaskKind): void;
+  /** @param waited seconds from acceptance; only of first runs */
+  started(kind: TaskKind, waited?: number): void;
   ended(kind: TaskKind, outcome: RunOutcome, seconds: number): void;
   /** Bytes since the last call. */
   moved(kind: TaskKind, stage: ByteStage, bytes: number): void;

@@ -93,7 +93,9 @@ export async function startScheduler(ports: SchedulePorts, limits: ScheduleLimit
       onBandwidth: (change) => changes.push(change),
     };
     const began = performance.now();
-    ports.metrics.started(kind);
+    const { acceptedAt, startedAt = acceptedAt } = task.times;
+    // Later runs have waited for reasons of their own.
+    ports.metrics.started(kind, task.attempts === 1 ? (startedAt - acceptedAt) / 1000 : undefined);
     note("info", "run-started", { task: task.id, attempt: task.attempts });
     running.ended = runTask(held, share, ports).then((outcome) => {
       const seconds = (performance.now() - began) / 1000;

@@ -122,6 +122,7 @@ const REGION = {
   imageStore: "east-images",
   imageWrite: { format: "raw" },
   peerUrl: "https://north.example",
+  bandwidth: 1000n,
 };
 const PROJECT = {
   id: "p9",

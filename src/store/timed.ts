@@ -1,0 +1,54 @@
+/** A destination whose calls are timed; for the rest it is the one that it wraps. */
+import { Fault } from "../fault/fault.ts";
+import type { Destination, Upload } from "./store.ts";
+
+/** @param code `done`, or the code of the fault */
+export type Called = (operation: string, code: string, seconds: number) => void;
+
+/** @param clock milliseconds */
+export function timed(destination: Destination, called: Called, clock: () => number): Destination {
+  const call = async <T>(operation: string, work: () => Promise<T>): Promise<T> => {
+    const began = clock();
+    const tell = (code: string): void => called(operation, code, (clock() - began) / 1000);
+    try {
+      const done = await work();
+      tell("done");
+      return done;
+    } catch (error) {
+      tell(Fault.from(error, operation).code);
+      throw error;
+    }
+  };
+  const uploadOf = (upload: Upload): Upload => ({
+    token: upload.token,
+    get besides() {
+      return upload.besides;
+    },
+    target: (part, signal) => call("target", () => upload.target(part, signal)),
+    zeros: (part, signal) => call("zeros", () => upload.zeros(part, signal)),
+    held: (signal) => upload.held(signal),
+    complete: (parts, checksums, signal) => call("complete", () => upload.complete(parts, checksums, signal)),
+    abort: (signal) => call("abort", () => upload.abort(signal)),
+    refresh: (signal) => call("refresh", () => upload.refresh(signal)),
+  });
+  const { removeUnheard } = destination;
+  return {
+    name: destination.name,
+    identity: destination.identity,
+    limits: destination.limits,
+    begin: (intent, signal) => call("begin", async () => uploadOf(await destination.begin(intent, signal))),
+    resume: (token, intent, signal) =>
+      call("resume", async () => uploadOf(await destination.resume(token, intent, signal))),
+    landed: (token, signal) => call("landed", () => destination.landed(token, signal)),
+    discard: (token, signal) => call("discard", () => destination.discard(token, signal)),
+    removeOrphans: (signal) => call("removeOrphans", () => destination.removeOrphans(signal)),
+    ...(removeUnheard === undefined
+      ? {}
+      : {
+          removeUnheard: (about: Date, signal: AbortSignal) =>
+            call("removeUnheard", () => removeUnheard.call(destination, about, signal)),
+        }),
+    source: (signal) => call("source", () => destination.source(signal)),
+    [Symbol.asyncDispose]: () => destination[Symbol.asyncDispose](),
+  };
+}
