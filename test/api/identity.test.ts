@@ -1,4 +1,6 @@
 import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
+import { connect as connectHttp2 } from "node:http2";
 import { request as httpsRequest } from "node:https";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { identifier } from "../../src/api/identify.ts";
@@ -148,6 +150,24 @@ describe.skipIf(OPENSSL !== "")(`a client certificate${OPENSSL}`, () => {
   it.each(["subject", "certificate"] as const)("tells who asks by its %s", async (match) => {
     await open(match);
     expect(await statusFor("client")).toBe(200);
+  });
+
+  it("tells who asks over HTTP/2, too", async () => {
+    await open("subject");
+    const session = connectHttp2(`https://127.0.0.1:${here.server.tls?.port}`, {
+      ca: made.pem["authority.crt"] ?? "",
+      key: made.pem["client.key"] ?? "",
+      cert: made.pem["client.crt"] ?? "",
+    });
+    const stream = session.request({
+      ":method": "POST",
+      ":path": "/diskferry.v1.TaskService/GetTask",
+      "content-type": "application/json",
+    });
+    stream.end('{"id":"t-1"}');
+    const [headers] = await once(stream, "response");
+    expect(headers[":status"]).toBe(200);
+    session.destroy();
   });
 
   it("counts as none when no authority of ours has signed it", async () => {
