@@ -61,7 +61,9 @@ describe("a log", () => {
     const source = server.url.replace("//", "//…@").concat("?…");
     expect(lines[0]).toMatchObject({ level: "info", command: "transfer", source, destination: "out.qcow2" });
     expect(lines[2]).toMatchObject({ slots: 5, total: disk.length, lanes: expect.any(Number) });
-    expect(lines[3]).toMatchObject({ level: "debug", number: 2, length: expect.any(Number) });
+    const landed = lines.slice(3, -1).sort((a, b) => Number(a["number"]) - Number(b["number"]));
+    expect(landed.map(({ number }) => number)).toEqual([2, 3, 4, 5, 6]);
+    expect(landed[0]).toMatchObject({ level: "debug", length: expect.any(Number) });
     expect(lines.at(-1)).toMatchObject({ object: { name: "out.qcow2" }, seconds: expect.any(Number) });
     expect(readFileSync(log, "utf8")).not.toContain("hunter");
     expect(statSync(log).mode & 0o777).toBe(0o600);
