@@ -6,7 +6,6 @@ import type { ImageDisk } from "../catalog/image.ts";
 import type { ChecksumName } from "../digest/checksum.ts";
 import { Fault } from "../fault/fault.ts";
 import type { CopySpec } from "../task/spec.ts";
-import type { LandedObject } from "../task/task.ts";
 import type { TransferResult } from "../transfer/request.ts";
 import { destinationNamed, type Move, pairs } from "./move.ts";
 import type { SchedulePorts } from "./ports.ts";
@@ -34,22 +33,23 @@ export async function copyMoves(spec: CopySpec, ports: SchedulePorts): Promise<r
 }
 
 /** @throws Fault VERIFY_FAILED when the bytes are not those that were stored. */
-function copiedDisk(
-  format: string,
-  { checksums, object }: TransferResult,
-  { checksums: known = {}, size, virtualSize, guestDigest, snapshot }: ImageDisk,
-): Omit<LandedObject, "object" | "verified" | "size"> {
-  const found = { ...checksums, ...object.confirmed };
+function copiedDisk(format: string, result: TransferResult, disk: ImageDisk): ReturnType<Move["landed"]> {
+  const { checksums: known = {}, size, virtualSize, snapshot } = disk;
+  const found = { ...result.checksums, ...result.object.confirmed };
   const names = Object.keys(known) as ChecksumName[];
   const differs = names.find((name) => found[name] !== undefined && found[name] !== known[name]);
-  if (differs !== undefined || (size !== undefined && size !== object.size)) {
-    const what = differs === undefined ? "size" : differs;
-    throw new Fault("VERIFY_FAILED", `disk ${snapshot}: its ${what} is not what it was when it was stored`);
+  if (differs !== undefined || (size !== undefined && size !== result.object.size)) {
+    throw new Fault(
+      "VERIFY_FAILED",
+      `disk ${snapshot}: its ${differs ?? "size"} is not what it was when it was stored`,
+    );
   }
+  // Only of a raw disk are the stored bytes those of the guest.
+  if (format === "raw") return landedDisk(format, result, disk);
   return {
     format,
     virtualSize,
     checksums: { ...known, ...found },
-    ...(guestDigest === undefined ? {} : { guestDigest }),
+    ...(disk.guestDigest === undefined ? {} : { guestDigest: disk.guestDigest }),
   };
 }

@@ -1,6 +1,6 @@
 /**
  * Lanes and memory of all runs together. Whoever holds fewest lanes gets the next one: with ten runs on eight lanes each
- * run gets its turn, and one run alone gets them all. A lane is kept until its slot has landed, so that a run whose
+ * run gets its turn. One run never gets all of them, so that those whose store hangs leave some to others. A lane is kept until its slot has landed, so that a run whose
  * later slots wait for an earlier one never has to stand in line for that one again.
  */
 
@@ -30,7 +30,15 @@ interface Line {
   readonly waiting: Asked[];
 }
 
-export function fairLanes(most: number, memory: number): Lanes {
+export interface LaneLimits {
+  readonly lanes: number;
+  /** Of one run. */
+  readonly lanesOfOne: number;
+  /** Bytes. */
+  readonly memory: number;
+}
+
+export function fairLanes({ lanes: most, lanesOfOne, memory }: LaneLimits): Lanes {
   const lines = new Set<Line>();
   let lanes = 0;
   let taken = 0;
@@ -38,7 +46,7 @@ export function fairLanes(most: number, memory: number): Lanes {
 
   const grant = (): void => {
     while (lanes < most) {
-      const line = neediest(lines);
+      const line = neediest(lines, lanesOfOne);
       const asked = line?.waiting[0];
       if (line === undefined || asked === undefined) return;
       // Nobody is passed over because he needs much: he would starve while others go on with little.
@@ -102,10 +110,10 @@ export function fairLanes(most: number, memory: number): Lanes {
 }
 
 /** Of those who wait: who holds fewest, and of these, who has waited longest since the last grant. */
-function neediest(lines: Iterable<Line>): Line | undefined {
+function neediest(lines: Iterable<Line>, most: number): Line | undefined {
   let found: Line | undefined;
   for (const line of lines) {
-    if (line.waiting.length === 0) continue;
+    if (line.waiting.length === 0 || line.held >= most) continue;
     const first = found === undefined || line.held < found.held;
     if (first || (line.held === found?.held && line.last < found.last)) found = line;
   }

@@ -5,13 +5,18 @@ import { cleanFolder } from "./clean.ts";
 import type { SchedulePorts } from "./ports.ts";
 import { folderOf, tasksWithFolder } from "./task-folder.ts";
 
-/** Removes it, and says how many tasks there were whose leavings could not be removed. */
+/**
+ * Removes it, and says how many tasks there were whose leavings could not be removed.
+ * @param isRunning whether a run has the task's folder in hand; it removes it by itself
+ */
 export async function removeOrphans(
   ports: Pick<SchedulePorts, "record" | "places" | "stateDirectory" | "note">,
+  isRunning: (task: string) => boolean,
   signal: AbortSignal,
 ): Promise<number> {
   let left = 0;
   for (const id of await tasksWithFolder(ports.stateDirectory)) {
+    if (isRunning(id)) continue;
     const state = (await ports.record.task(id))?.state;
     if (state !== undefined && !isFinal(state)) continue;
     // Of a task that is forgotten nobody knows whether it has succeeded.

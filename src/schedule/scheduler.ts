@@ -42,6 +42,8 @@ const LOOK_AGAIN_MS = 5000;
 const FAILED_MS = 1000;
 const EVENTS_AT_ONCE = 500;
 const MOST_REGIONS = 10_000;
+/** Of all lanes, that one run may hold: what it leaves is for others when its store hangs. */
+const SHARE_OF_ONE = 0.75;
 /** A run that is ended where it stands cleans up behind itself within this, or leaves it to the next start. */
 const HALT_MS = 60_000;
 
@@ -70,7 +72,11 @@ interface Running {
 export async function startScheduler(ports: SchedulePorts, limits: ScheduleLimits): Promise<Scheduler> {
   const { record, now, note } = ports;
   const { runner } = limits;
-  const lanes = fairLanes(ports.producer.lanes, limits.memory);
+  const lanes = fairLanes({
+    lanes: ports.producer.lanes,
+    lanesOfOne: Math.ceil(ports.producer.lanes * SHARE_OF_ONE),
+    memory: limits.memory,
+  });
   const runs = new Map<string, Running>();
   const claiming = new AbortController();
   const life = new AbortController();
@@ -176,9 +182,19 @@ export async function startScheduler(ports: SchedulePorts, limits: ScheduleLimit
   }
 
   const loops = [claimOnAndOn(claiming), followEvents(life)];
-  const sweep = removeOrphans(ports, life.signal).catch((error: unknown) => {
-    if (!life.signal.aborted) noteFailure("orphans-kept", error);
-  });
+
+  let swept: Promise<unknown> = Promise.resolve();
+  /** One after the other: each journal belongs to one at a time. */
+  function sweep(signal: AbortSignal): Promise<number> {
+    const sweeping = swept.then(() =>
+      removeOrphans(ports, (task) => runs.has(task), AbortSignal.any([signal, life.signal])),
+    );
+    swept = sweeping.catch((error: unknown) => {
+      if (!life.signal.aborted) noteFailure("orphans-kept", error);
+    });
+    return sweeping;
+  }
+  sweep(life.signal).catch(() => {});
 
   async function drain(deadlineMs: number): Promise<void> {
     claiming.abort();
@@ -190,12 +206,12 @@ export async function startScheduler(ports: SchedulePorts, limits: ScheduleLimit
     for (const { held } of runs.values()) held.halt();
     await pause(HALT_MS, ended, life.signal);
     life.abort();
-    await Promise.all([...loops, sweep]);
+    await Promise.all([...loops, swept]);
   }
 
   return {
     wake,
-    removeOrphans: (signal) => removeOrphans(ports, signal),
+    removeOrphans: sweep,
     drain,
     get running() {
       return runs.size;

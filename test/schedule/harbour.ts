@@ -19,6 +19,7 @@ import type { Destination } from "../../src/store/store.ts";
 import type { ExportSpec, ImportSpec, TaskSpec } from "../../src/task/spec.ts";
 import { isRefusal } from "../../src/task/step.ts";
 import { isFinal, type NewTask, type Task } from "../../src/task/task.ts";
+import type { Producer } from "../../src/transfer/job.ts";
 import { createPool } from "../../src/worker/pool.ts";
 
 const pool = createPool({ threads: 2, lanesPerThread: 4 });
@@ -30,11 +31,19 @@ export interface Harbour extends AsyncDisposable {
   /** The record as runs see it; a test may put something before it. */
   record: TaskRecord;
   places: TaskPlaces;
+  producer: Producer;
   readonly ports: SchedulePorts;
   /** What was noted. */
   readonly notes: { readonly event: string; readonly fields: Readonly<Record<string, unknown>> }[];
   readonly outcomes: RunOutcome[];
   readonly cancels: { readonly stopAt: number; readonly seconds: number }[];
+  /** Closes the record, for another process to open it. */
+  handOver(): Promise<void>;
+  takeBack(): Promise<void>;
+  /** Moves the clock of runs forward. */
+  later(ms: number): void;
+  /** Stops it. */
+  freeze(): void;
   /** Put before every destination that is opened. */
   before: (destination: Destination, name: string) => Destination;
   /** A path in the harbour; its folders: `east`, `west`, `north` are image stores, `quay` a destination, `yard` a root. */
@@ -60,9 +69,11 @@ export async function harbour(regions: Partial<Region> = {}): Promise<Harbour> {
   const directory = mkdtempSync(join(tmpdir(), "diskferry-harbour-"));
   const path = (...names: string[]): string => join(directory, ...names);
   for (const folder of [...REGIONS, "quay", "yard"]) mkdirSync(path(folder));
-  const record = openSqliteRecord(path("record.db"));
+  let record = openSqliteRecord(path("record.db"));
   const schedulers: Scheduler[] = [];
   let made = 0;
+  let ahead = 0;
+  let frozen: number | undefined;
 
   for (const id of REGIONS) {
     await record.catalogue.regions.add(
@@ -82,6 +93,7 @@ export async function harbour(regions: Partial<Region> = {}): Promise<Harbour> {
     outcomes: [],
     cancels: [],
     before: (destination) => destination,
+    producer: pool,
     places: {
       destination: async ({ location, name }, object) =>
         self.before(small(await openDirectory(join(location, object))), name),
@@ -89,16 +101,29 @@ export async function harbour(regions: Partial<Region> = {}): Promise<Harbour> {
       url: () => Promise.reject(new Error("no URL is asked for")),
       file: (root, file) => openFile(path(root, file)),
     },
+    async handOver() {
+      await record[Symbol.asyncDispose]();
+    },
+    async takeBack() {
+      record = openSqliteRecord(path("record.db"));
+      self.record = record;
+    },
+    freeze() {
+      frozen = Date.now();
+    },
+    later(ms) {
+      ahead += ms;
+    },
     path,
     get ports(): SchedulePorts {
       return {
         record: self.record,
         places: self.places,
-        producer: pool,
+        producer: self.producer,
         stateDirectory: path("state"),
         metrics: metricsOf(self),
         note: (_level, event, fields) => self.notes.push({ event, fields }),
-        now: Date.now,
+        now: () => (frozen ?? Date.now()) + ahead,
         random: () => 0,
       };
     },

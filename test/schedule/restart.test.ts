@@ -1,0 +1,207 @@
+/** What a task comes to when its daemon ends in its midst, in good order or not, and another begins. */
+import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Fault } from "../../src/fault/fault.ts";
+import type { Scheduler } from "../../src/schedule/scheduler.ts";
+import type { Destination } from "../../src/store/store.ts";
+import { digestOf, noise } from "../oracle/disk.ts";
+import { type Gate, partGate } from "./gate.ts";
+import { copyOf, exportOf, type Harbour, harbour, never, PART } from "./harbour.ts";
+import { holdEvent } from "./hold-event.ts";
+
+const disk = noise(85 * PART);
+
+let quay: Harbour;
+let gate: Gate;
+
+beforeEach(async () => {
+  quay = await harbour();
+  writeFileSync(quay.path("east", "stored"), disk);
+  await quay.stored("east-a", "raw", "stored");
+});
+afterEach(async () => {
+  await quay[Symbol.asyncDispose]();
+});
+
+function gated(parts: number): void {
+  gate = partGate(parts);
+  quay.before = (destination) => gate.before(destination);
+}
+
+const landedWell = async (id: string) => {
+  expect(await quay.ended(id)).toMatchObject({ state: "succeeded", progress: 100 });
+  expect(readFileSync(quay.path("quay", "out.raw")).equals(disk)).toBe(true);
+};
+
+/** Of a daemon that is killed the record hears no more: call before it starts. */
+function mortal(): { readonly kill: (scheduler: Scheduler) => Promise<void> } {
+  const dead = new AbortController();
+  const real = quay.record;
+  quay.record = {
+    ...real,
+    apply: async (...event) => {
+      dead.signal.throwIfAborted();
+      return real.apply(...event);
+    },
+  };
+  return {
+    async kill(scheduler) {
+      dead.abort(new Fault("IO", "the daemon is dead"));
+      await scheduler.drain(0);
+      quay.record = real;
+    },
+  };
+}
+
+describe("a daemon that is drained", () => {
+  it("starts nothing, lets the parts under way land, and queues the task again (FJ-33)", async () => {
+    gated(30);
+    const scheduler = await quay.start();
+    const { id } = await quay.accept(exportOf("east-a", ["out.raw"]));
+    await quay.until(id, ({ progress }) => progress === 40);
+    await gate.waiting(1);
+    const drained = scheduler.drain(60_000);
+    gate.allow(1);
+    await gate.waiting(1).catch(() => {});
+    gate.allow(Number.POSITIVE_INFINITY);
+    await drained;
+    const parked = await quay.record.task(id);
+    expect(parked).toMatchObject({ state: "queued", stage: "waiting", attempts: 1 });
+    expect(parked?.setback).toBeUndefined();
+    const landed = gate.passed;
+    expect(landed).toBeLessThan(45);
+    expect(await quay.record.slotsInUse()).toEqual([]);
+
+    gated(Number.POSITIVE_INFINITY);
+    await quay.start();
+    await landedWell(id);
+    expect(gate.passed).toBe(85 - landed);
+    const percents = (await quay.events(id)).map(({ after }) => after.progress);
+    expect(percents).toEqual(percents.toSorted((a, b) => a - b));
+  });
+
+  it("ends what does not end by itself when the deadline is over", async () => {
+    gated(5);
+    const scheduler = await quay.start();
+    const { id } = await quay.accept(exportOf("east-a", ["out.raw"]));
+    await quay.until(id, ({ progress }) => progress === 15);
+    await gate.waiting(1);
+    await scheduler.drain(0);
+    expect(await quay.record.task(id)).toMatchObject({ state: "queued", progress: 15 });
+    gated(Number.POSITIVE_INFINITY);
+    await quay.start();
+    await landedWell(id);
+    expect(gate.passed).toBe(80);
+  });
+
+  it("leaves a task cancelling that is on its way to its line; the next one brings it there", async () => {
+    gated(1);
+    const scheduler = await quay.start();
+    const { id } = await quay.accept(exportOf("east-a", ["out.raw"]));
+    await quay.until(id, ({ progress }) => progress === 11);
+    await quay.cancel(id);
+    await scheduler.drain(0);
+    expect(await quay.record.task(id)).toMatchObject({ state: "cancelling", stage: "waiting", progress: 11 });
+    gated(Number.POSITIVE_INFINITY);
+    const next = await quay.start();
+    expect(await quay.ended(id)).toMatchObject({ state: "canceled", progress: 40 });
+    await next.drain(60_000);
+    expect(quay.files("quay", "state")).toEqual([]);
+  });
+});
+
+describe("a daemon that is killed", () => {
+  it("goes on from the journal, and sends no part twice that has landed", async () => {
+    gated(30);
+    const { kill } = mortal();
+    const scheduler = await quay.start();
+    const { id } = await quay.accept(exportOf("east-a", ["out.raw"]));
+    await quay.until(id, ({ progress }) => progress === 40);
+    await gate.waiting(1);
+    await kill(scheduler);
+    expect(await quay.record.task(id)).toMatchObject({ state: "processing", run: { runner: "host-1" } });
+
+    gated(Number.POSITIVE_INFINITY);
+    await quay.start();
+    await landedWell(id);
+    expect(gate.passed).toBe(55);
+  });
+
+  it("between the publishing and the record's knowing finds the object, and sends nothing", async () => {
+    gated(Number.POSITIVE_INFINITY);
+    const held = holdEvent(quay.record, "cataloguing", never);
+    const real = quay.record;
+    quay.record = held.record;
+    const scheduler = await quay.start();
+    const { id } = await quay.accept(exportOf("east-a", ["out.raw"]));
+    await held.reached;
+    const { ino } = statSync(quay.path("quay", "out.raw"));
+    quay.record = { ...real, apply: () => Promise.reject(new Fault("IO", "the daemon is dead")) };
+    const drained = scheduler.drain(0);
+    // The event of a dead daemon never arrives: it is given back before the record could take it.
+    await real.recover("host-1", Date.now());
+    held.release();
+    await drained;
+    expect(await real.task(id)).toMatchObject({ state: "queued", progress: 97 });
+    await expect(quay.cancel(id)).rejects.toThrow("committing");
+
+    quay.record = real;
+    gated(0);
+    await quay.start();
+    await landedWell(id);
+    expect([gate.passed, statSync(quay.path("quay", "out.raw")).ino]).toEqual([0, ino]);
+    const kinds = (await quay.events(id)).map(({ event }) => event.kind);
+    expect(kinds.filter((kind) => kind === "committing").length).toBe(2);
+    expect((await real.task(id))?.result?.objects[0]?.guestDigest).toBe(digestOf(disk));
+  });
+
+  it("carries a cancel out that was accepted before, without transferring anything", async () => {
+    gated(5);
+    const scheduler = await quay.start();
+    const { id } = await quay.accept(copyOf("east-a", "west-made", "raw"));
+    await quay.until(id, ({ progress }) => progress === 15);
+    await scheduler.drain(0);
+    expect(await quay.cancel(id)).toMatchObject({ state: "cancelling", cancel: { stopAt: 15 } });
+    expect(quay.files("west").length).toBe(1);
+    gated(Number.POSITIVE_INFINITY);
+    const next = await quay.start();
+    expect(await quay.ended(id)).toMatchObject({ state: "canceled", progress: 15 });
+    await next.drain(60_000);
+    expect([quay.files("west", "state"), gate.passed]).toEqual([[], 0]);
+    const started = (await quay.events(id))
+      .map(({ event }) => event)
+      .filter(({ kind }) => kind === "started");
+    expect(started.at(-1)).toMatchObject({ slots: [] });
+  });
+});
+
+describe("cleaning up after a cancel", () => {
+  it("is repeated while it fails, through restarts too, and the task is cancelling until it is done", async () => {
+    gated(5);
+    let refusals = 0;
+    const refusing = (destination: Destination): Destination => ({
+      ...gate.before(destination),
+      async discard() {
+        refusals += 1;
+        throw new Fault("STORE_UNAVAILABLE", "down");
+      },
+    });
+    quay.before = refusing;
+    const scheduler = await quay.start();
+    const { id } = await quay.accept(exportOf("east-a", ["out.raw"]));
+    await quay.until(id, ({ progress }) => progress === 15);
+    await scheduler.drain(0);
+    await quay.cancel(id);
+    const second = await quay.start();
+    const waiting = await quay.until(id, ({ notBefore }) => notBefore !== undefined);
+    expect([waiting.state, refusals, quay.files("quay").length]).toEqual(["cancelling", 1, 1]);
+    await second.drain(60_000);
+
+    quay.before = (destination) => destination;
+    quay.later(60_000);
+    const third = await quay.start();
+    expect((await quay.ended(id)).state).toBe("canceled");
+    await third.drain(60_000);
+    expect(quay.files("quay", "state")).toEqual([]);
+  });
+});
