@@ -1,6 +1,6 @@
 /** The composition root of the daemon: from its settings to a server that answers and a scheduler that works. */
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, readFile, stat } from "node:fs/promises";
+import { mkdir, readFile, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Grants } from "./api/identify.ts";
@@ -21,6 +21,7 @@ import { openAlone } from "./engine/open-image.ts";
 import { Fault } from "./fault/fault.ts";
 import { FORMATS } from "./format/registry.ts";
 import { closeHttp } from "./net/http.ts";
+import type { TaskQuery } from "./record/query.ts";
 import type { TaskRecord } from "./record/record.ts";
 import { openSqliteRecord } from "./record/sqlite/record.ts";
 import type { SchedulePorts } from "./schedule/ports.ts";
@@ -74,6 +75,7 @@ export async function openDaemon(env: Environment, options: DaemonOptions): Prom
     }),
   );
   const metrics = openMetrics(() => takeCensus(record));
+  await recoverAll(record);
   const ports: SchedulePorts = {
     record,
     places: {
@@ -148,8 +150,11 @@ export async function openDaemon(env: Environment, options: DaemonOptions): Prom
   };
 }
 
-async function settingsOf(env: Environment, { config, port }: DaemonOptions): Promise<DaemonSettings> {
-  if (config === undefined) return builtInSettings(env, port);
+async function settingsOf(
+  env: Environment,
+  { config, port, directory }: DaemonOptions,
+): Promise<DaemonSettings> {
+  if (config === undefined) return builtInSettings(env, { port, directory });
   if (port !== undefined) throw new Fault("USAGE", "--port is for a daemon without a configuration file");
   return readDaemonSettings(config, env);
 }
@@ -202,6 +207,21 @@ function configuredOf({ regions, destinations, projects, volumes }: DaemonSettin
   };
 }
 
+/**
+ * The record belongs to this process alone: whoever held tasks in it holds them no more, under whatever name that was.
+ * Containers change theirs with every start.
+ */
+async function recoverAll(record: TaskRecord): Promise<void> {
+  const states = ["processing", "cancelling"] as const;
+  for (let from: TaskQuery["from"] = { is: "newest", skip: 0 }; ; ) {
+    const { tasks, next } = await record.tasks({ where: { states }, from, limit: 500 });
+    const runners = new Set(tasks.flatMap(({ run }) => (run === undefined ? [] : [run.runner])));
+    for (const runner of runners) await record.recover(runner, Date.now());
+    if (next === undefined) return;
+    from = { is: "before", sequence: next };
+  }
+}
+
 /** Who may ask. Where nobody is configured, whoever can read the access file in the state directory. */
 async function grantsOf(
   { callers: { tokens, certificates } }: DaemonSettings,
@@ -216,7 +236,11 @@ async function grantsOf(
         ? ({ by: "certificate", sha256 } as const)
         : ({ by: "subject", commonName } as const),
   }));
-  if (tokens.length > 0 || certified.length > 0) return { grants: { tokens, certificates: certified } };
+  if (tokens.length > 0 || certified.length > 0) {
+    // A token that no longer opens anything would only mislead.
+    await rm(accessFile(directory), { force: true });
+    return { grants: { tokens, certificates: certified } };
+  }
   const left = await readLeftAccess(accessFile(directory));
   const token = left?.token ?? randomBytes(32).toString("base64url");
   const sha256 = createHash("sha256").update(token).digest("hex");

@@ -47,6 +47,11 @@ export function faultOf(error: unknown, { server }: Pick<Client, "server">): Fau
     const details = { ...info.metadata, ...(info.reason === "" ? {} : { reason: info.reason }) };
     return new Fault(info.code, rawMessage, { details, cause: error });
   }
+  const distrust = distrustOf(error.cause);
+  if (distrust !== undefined) {
+    const advice = `${server}: its certificate is not trusted (${distrust}); --ca names its authority`;
+    return new Fault("CREDENTIALS", advice, { cause: error });
+  }
   switch (code) {
     case Code.Unavailable:
     case Code.Aborted:
@@ -62,6 +67,13 @@ export function faultOf(error: unknown, { server }: Pick<Client, "server">): Fau
         cause: error,
       });
   }
+}
+
+/** What OpenSSL has against the server's certificate, in its words. */
+function distrustOf(cause: unknown): string | undefined {
+  if (!(cause instanceof Error)) return undefined;
+  const { code = "" } = cause as NodeJS.ErrnoException;
+  return /CERT|_SIGNATURE$|_ALTNAME_/.test(code) ? code : distrustOf(cause.cause);
 }
 
 function isFaultCode(code: string): code is FaultCode {

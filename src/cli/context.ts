@@ -24,6 +24,8 @@ export interface DaemonOptions {
   readonly config?: string;
   /** In place of the built-in one; 0: any that is free. */
   readonly port?: number;
+  /** Stands for the user's home and holds the state of the built-in settings; absent: the user's own. */
+  readonly directory?: string;
   /** Takes the log, where the configuration names no file for it. */
   readonly stderr: { write(line: string): unknown };
 }

@@ -1,5 +1,5 @@
 /** diskferry demo: the whole path on a disk of its own. */
-import { basename } from "node:path";
+import { basename, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { formatSize } from "../bytes/units.ts";
@@ -12,6 +12,7 @@ import { eventsTo } from "./transfer.ts";
 
 interface DemoOptions extends LogOptions {
   readonly keep?: string;
+  readonly daemon?: true;
   readonly json?: true;
 }
 
@@ -23,6 +24,7 @@ export function addDemo(program: Command, context: CliContext): void {
       "Makes a disk of 256 MiB with a FAT16 volume full of files of this installation, converts it from raw to\n" +
         "compressed qcow2 and back, compares every byte, and removes all of it. Needs no other program and no network.",
     )
+    .option("--daemon", "let a daemon import, export and copy the disk, and compare what comes out")
     .option("--keep <directory>", "write the images into this directory, and leave them there")
     .option("--json", "JSON lines instead of a progress bar");
   addLogOptions(command).action((options: DemoOptions) => showDemo(options, context));
@@ -33,6 +35,12 @@ async function showDemo(options: DemoOptions, context: CliContext): Promise<void
   const request = { command: "demo", options };
   try {
     await withLog(context, options, request, async (log) => {
+      if (options.daemon) {
+        const { showDaemonDemo } = await import("./demo-daemon.ts");
+        const json = options.json ?? !context.stdout.isTTY;
+        const kept = options.keep === undefined ? {} : { keep: resolve(options.keep) };
+        return showDaemonDemo({ json, ...kept }, reporter, context);
+      }
       await using engine = await context.engine({});
       const { runDemo } = await import("../engine/demo.ts");
       const result = await runDemo(

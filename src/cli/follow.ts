@@ -4,6 +4,7 @@ import { type Task, TaskState } from "../api/connect/generated/diskferry/v1/task
 import { FAULT_CODES, Fault, type FaultCode } from "../fault/fault.ts";
 import { type Client, faultOf } from "./client.ts";
 import type { CliContext } from "./context.ts";
+import { EXIT } from "./exit-status.ts";
 import { writeFault } from "./report.ts";
 import { type ServerOptions, speaksJson } from "./server.ts";
 import { TaskBars } from "./task-bars.ts";
@@ -12,9 +13,6 @@ import { moveOf, stateOf, taskJson, taskLines } from "./task-text.ts";
 /** A daemon that restarts is waited for; one that stays away for so long is not. */
 const AWAY_MS = 120_000;
 const ASK_AGAIN_MS = 1_000;
-
-const FAILED = 1;
-export const INTERRUPTED = 130;
 
 /** Shows the task until it has ended; status 1 when that is not the end that was wanted. */
 export async function followTask(
@@ -30,7 +28,7 @@ export async function followTask(
   {
     using bars = json ? undefined : new TaskBars(stderr);
     try {
-      for await (const task of changes(id, client, signal)) {
+      for await (const task of taskChanges(id, client, signal)) {
         last = task;
         if (bars === undefined) stdout.write(`${taskJson(task)}\n`);
         else bars.show(shownOf(task), moveOf(task));
@@ -41,8 +39,8 @@ export async function followTask(
   }
   if (signal.aborted) {
     const hint = `interrupted; the task goes on: "diskferry watch ${id}" shows it, "diskferry cancel ${id}" stops it`;
-    writeFault(context, new Fault("CANCELED", hint, { details: { task: id } }), json);
-    process.exitCode = INTERRUPTED;
+    writeFault(context, new Fault("CANCELED", hint, { details: { task: id } }), options.json ?? false);
+    process.exitCode = EXIT.interrupted;
     return;
   }
   if (last === undefined) throw new Fault("STORE_PROTOCOL", `task ${id}: nothing was told of it`);
@@ -51,11 +49,11 @@ export async function followTask(
     const { code, message } = last.failure;
     throw new Fault(isFaultCode(code) ? code : "INTERNAL", `task ${id}: ${message}`);
   }
-  if (stateOf(last) !== wanted) process.exitCode = FAILED;
+  if (stateOf(last) !== wanted) process.exitCode = EXIT.failed;
 }
 
 /** As it is now, and whenever it has changed, to its end; over restarts of the daemon. */
-async function* changes(id: string, client: Client, signal: AbortSignal): AsyncGenerator<Task> {
+export async function* taskChanges(id: string, client: Client, signal: AbortSignal): AsyncGenerator<Task> {
   let heard = performance.now();
   for (;;) {
     try {

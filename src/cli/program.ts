@@ -6,6 +6,7 @@ import type { CliContext } from "./context.ts";
 import { addCopy } from "./copy.ts";
 import { addDemo } from "./demo.ts";
 import { addDoctor } from "./doctor.ts";
+import { EXIT } from "./exit-status.ts";
 import { addExport } from "./export.ts";
 import { addImages } from "./images.ts";
 import { addImport } from "./import.ts";
@@ -19,9 +20,6 @@ import { addTasks } from "./tasks.ts";
 import { addTransfer } from "./transfer.ts";
 import { addVerify } from "./verify.ts";
 import { addWatch } from "./watch.ts";
-
-/** Exit statuses: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
-const EXIT = { failed: 1, usage: 2, interrupted: 130 } as const;
 
 export function buildProgram(context: CliContext, version: string): Command {
   const program = new Command("diskferry")

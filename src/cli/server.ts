@@ -12,7 +12,7 @@ export function addServerOptions(command: Command): Command {
   return command
     .option("--server <url>", "the daemon (default: DISKFERRY_SERVER, or the daemon of this user)")
     .option("--token <token>", "bearer token; other users see it, unlike DISKFERRY_TOKEN and --token-file")
-    .option("--token-file <file>", "file with the bearer token")
+    .option("--token-file <file>", "file with the bearer token, or the access.json of a daemon")
     .option("--ca <file>", "PEM file of authorities to trust in place of the system's")
     .option("--certificate <file>", "PEM file of a client certificate")
     .option("--key <file>", "PEM file of its key")

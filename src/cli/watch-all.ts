@@ -42,7 +42,7 @@ export async function watchBars(client: Client, { stderr, signal }: CliContext):
   }
 }
 
-/** Over restarts of the daemon, without a gap once an event was heard. */
+/** Over restarts of the daemon, without a gap once an event was heard; until it is interrupted. */
 async function* events(
   from: bigint | undefined,
   client: Client,
@@ -59,8 +59,9 @@ async function* events(
       }
     } catch (error) {
       const fault = faultOf(error, client);
-      if (signal.aborted || !fault.retryable) throw fault;
+      if (!signal.aborted && !fault.retryable) throw fault;
     }
-    await sleep(ASK_AGAIN_MS, undefined, { signal });
+    await sleep(ASK_AGAIN_MS, undefined, { signal }).catch(() => {});
+    if (signal.aborted) return;
   }
 }

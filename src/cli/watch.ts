@@ -1,6 +1,7 @@
 /** diskferry watch: tasks as they move. */
 import type { Command } from "commander";
 import type { CliContext } from "./context.ts";
+import { EXIT } from "./exit-status.ts";
 import { wholeOption } from "./options.ts";
 import { addServerOptions, type ServerOptions, speaksJson, withClient } from "./server.ts";
 
@@ -26,8 +27,9 @@ export function addWatch(program: Command, context: CliContext): void {
         const { followTask } = await import("./follow.ts");
         if (id !== undefined) return followTask(id, "succeeded", client, context, options);
         const { showEvents, watchBars } = await import("./watch-all.ts");
-        const json = speaksJson(context, options);
-        return json ? showEvents(options.after, client, context) : watchBars(client, context);
+        if (speaksJson(context, options)) await showEvents(options.after, client, context);
+        else await watchBars(client, context);
+        process.exitCode = EXIT.interrupted;
       });
     });
 }

@@ -43,13 +43,15 @@ export async function readAccess(options: AccessOptions, env: Environment): Prom
   if ((certificate === undefined) !== (key === undefined)) {
     throw new Fault("USAGE", "--certificate and --key belong together");
   }
-  const said = options.server ?? env["DISKFERRY_SERVER"];
+  const said = options.server ?? (env["DISKFERRY_SERVER"] || undefined);
+  const given = await givenAccess(options, env);
   const left = await readLeftAccess(accessFile(join(stateDirectory({ stores: {} }, env), "daemon")));
-  const server = said ?? left?.server ?? DEFAULT_SERVER;
+  const server = said ?? given?.server ?? left?.server ?? DEFAULT_SERVER;
   if (!/^https?:\/\//.test(server) || !URL.canParse(server)) {
     throw new Fault("USAGE", "the server is an http or https URL, such as http://127.0.0.1:7411");
   }
-  const token = (await saidToken(options, env)) ?? (left?.server === server ? left.token : undefined);
+  // A token that was given goes wherever its giver says; one that was found, to the daemon that has left it.
+  const token = given === undefined && left?.server === server ? left.token : given?.token;
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
     throw new Fault("USAGE", "the token holds what no token can hold: look at where it comes from");
   }
@@ -62,10 +64,17 @@ export async function readAccess(options: AccessOptions, env: Environment): Prom
   };
 }
 
-async function saidToken(options: AccessOptions, env: Environment): Promise<string | undefined> {
-  if (options.token !== undefined) return options.token;
-  if (options.tokenFile !== undefined) return (await readText(options.tokenFile)).trim();
-  return env["DISKFERRY_TOKEN"] || undefined;
+async function givenAccess(
+  { token, tokenFile }: AccessOptions,
+  env: Environment,
+): Promise<Partial<LeftAccess> | undefined> {
+  if (token !== undefined) return { token };
+  if (tokenFile !== undefined) {
+    const text = (await readText(tokenFile)).trim();
+    return text.startsWith("{") ? parseLeftAccess(text, tokenFile) : { token: text };
+  }
+  const said = env["DISKFERRY_TOKEN"];
+  return said === undefined || said === "" ? undefined : { token: said };
 }
 
 async function readText(path: string): Promise<string> {
@@ -77,15 +86,20 @@ async function readText(path: string): Promise<string> {
 /** Undefined when there is no such file, or none that can be read. */
 export async function readLeftAccess(path: string): Promise<LeftAccess | undefined> {
   const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT" || error.code === "EACCES") return "{}";
+    if (error.code === "ENOENT" || error.code === "EACCES") return undefined;
     throw Fault.from(error, path);
   });
+  return text === undefined ? undefined : parseLeftAccess(text, path);
+}
+
+function parseLeftAccess(text: string, path: string): LeftAccess {
   try {
     const { server, token } = JSON.parse(text) as Partial<LeftAccess>;
-    return typeof server === "string" && typeof token === "string" ? { server, token } : undefined;
+    if (typeof server === "string" && typeof token === "string") return { server, token };
   } catch {
-    throw new Fault("USAGE", `${path}: is no JSON: remove it, and start the daemon again`);
+    // Whatever stands there may be a secret: the message tells the same of all of it.
   }
+  throw new Fault("USAGE", `${path}: is not what a daemon leaves: remove it, and start the daemon again`);
 }
 
 /** Readable for its owner alone. */

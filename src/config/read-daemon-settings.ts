@@ -34,17 +34,28 @@ export function daemonDirectory(settings: Pick<DaemonSettings, "stateDirectory">
  * For a first look, on this host alone: two regions whose images are files in the state directory, a place for exports
  * in each, and the user's own files and any URL to import from.
  */
-export function builtInSettings(env: Environment, port: number | undefined): DaemonSettings {
-  const directory = daemonDirectory({}, env);
+export function builtInSettings(
+  env: Environment,
+  {
+    port,
+    directory,
+  }: {
+    readonly port: number | undefined;
+    /** Stands for the user's home, and holds the state. */
+    readonly directory: string | undefined;
+  },
+): DaemonSettings {
+  const state = directory === undefined ? daemonDirectory({}, env) : join(directory, "daemon");
   const sample = (region: string) => ({
-    [`${region}-images`]: { region, location: join(directory, region, "images") },
-    [`${region}-exports`]: { region, location: join(directory, region, "exports") },
+    [`${region}-images`]: { region, location: join(state, region, "images") },
+    [`${region}-exports`]: { region, location: join(state, region, "exports") },
   });
   return daemonSettingsSchema.parse({
+    stateDirectory: state,
     listen: { cleartext: port === undefined ? {} : { port } },
     regions: { east: { imageStore: "east-images" }, west: { imageStore: "west-images" } },
     destinations: { ...sample("east"), ...sample("west") },
-    roots: { home: env["HOME"] ?? homedir() },
+    roots: { home: directory ?? env["HOME"] ?? homedir() },
     urls: "any",
   });
 }

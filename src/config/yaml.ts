@@ -26,9 +26,10 @@ export function readYaml<Schema extends z.ZodType>(
     throw new Fault("USAGE", `${path}:${broken.linePos?.[0].line ?? 1}: ${broken.message.split("\n")[0]}`);
   }
   if (references !== undefined) resolveReferences(document, { text, path }, references);
-  const parsed = schema.safeParse(plainValues(document, path));
+  const values = plainValues(document, path);
+  const parsed = schema.safeParse(values);
   if (parsed.success) return parsed.data;
-  const [issue, ...others] = parsed.error.issues.flatMap((found) => deepest(found));
+  const [issue, ...others] = parsed.error.issues.flatMap((found) => deepest(found, values));
   const at = (issue?.path ?? []).map(String);
   const more = others.length === 0 ? "" : ` (and ${others.length} more)`;
   throw new Fault(
@@ -51,13 +52,30 @@ function plainValues(document: Document, path: string): unknown {
 
 type Issue = z.core.$ZodIssue;
 
-/** Of several alternatives that all fail, the one that the value came closest to says what is wrong with it. */
-function deepest(issue: Issue): readonly Issue[] {
+/**
+ * Of several alternatives that all fail, the one that the value came closest to says what is wrong with it: the deeper
+ * something is found, and the less is missing, the closer.
+ */
+function deepest(issue: Issue, values: unknown): readonly Issue[] {
   if (issue.code !== "invalid_union") return [issue];
+  const alternatives = issue.errors.map((issues) =>
+    issues.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })),
+  );
   const depth = (issues: readonly Issue[]): number => Math.max(0, ...issues.map(({ path }) => path.length));
-  const [best] = issue.errors.toSorted((a, b) => depth(b) - depth(a));
-  if (best === undefined || depth(best) === 0) return [issue];
-  return best.flatMap((inner) => deepest({ ...inner, path: [...issue.path, ...inner.path] }));
+  const missing = (issues: readonly Issue[]): number =>
+    issues.filter(({ path }) => valueAt(values, path) === undefined).length;
+  const [best] = alternatives.toSorted((a, b) => depth(b) - depth(a) || missing(a) - missing(b));
+  if (best === undefined || depth(best) === issue.path.length) return [issue];
+  return best.flatMap((inner) => deepest(inner, values));
+}
+
+function valueAt(values: unknown, path: readonly PropertyKey[]): unknown {
+  let value = values;
+  for (const key of path) {
+    if (typeof value !== "object" || value === null) return undefined;
+    value = (value as Readonly<Record<PropertyKey, unknown>>)[key];
+  }
+  return value;
 }
 
 /** The line of a field, or of what it should have stood in. */

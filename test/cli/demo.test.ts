@@ -27,6 +27,25 @@ describe("diskferry demo", () => {
     expect(readdirSync(program.root)).toEqual([]);
   });
 
+  it("lets a daemon move the disk, proves that all came out as it went in, and leaves nothing behind", async () => {
+    program = new Program();
+    const { status, stdout, stderr } = await program.run("demo", "--daemon", "--json");
+    expect([status, stderr]).toEqual([0, ""]);
+    const seen = events(stdout);
+    expect(seen.filter(({ event }) => event === "step").map(({ step }) => step)).toEqual([
+      ...["make", "serve", "import", "export", "copy", "compare"],
+    ]);
+    expect(seen.filter(({ state }) => state === "TASK_STATE_SUCCEEDED").map(({ kind }) => kind)).toEqual(
+      ["IMPORT", "EXPORT", "EXPORT", "COPY", "EXPORT"].map((kind) => `TASK_KIND_${kind}`),
+    );
+    expect(seen.at(-1)).toMatchObject({
+      event: "done",
+      files: { length: 3 },
+      guestDigest: expect.stringMatching(/^xxh3sum:/),
+    });
+    expect(readdirSync(program.root)).toEqual([]);
+  });
+
   it("keeps the images where it is told to", async () => {
     program = new Program();
     const { status } = await program.run("demo", "--json", "--keep", "kept");

@@ -10,6 +10,11 @@ const { version } = JSON.parse(readFileSync(join(import.meta.dirname, "../../pac
   version: string;
 };
 
+const COMMANDS = [
+  ...["transfer", "inspect", "verify", "doctor", "demo", "serve"],
+  ...["import", "export", "copy", "tasks", "task", "watch", "cancel", "images", "regions", "limits"],
+];
+
 describe("diskferry without work to do", () => {
   it("tells its version, which is that of the package", async () => {
     expect(await program.run("--version")).toEqual({ status: 0, stdout: `${version}\n`, stderr: "" });
@@ -18,12 +23,12 @@ describe("diskferry without work to do", () => {
   it("lists its commands", async () => {
     const { status, stdout } = await program.run("--help");
     expect(status).toBe(0);
-    for (const command of ["transfer", "inspect", "verify", "doctor", "demo"]) {
+    for (const command of COMMANDS) {
       expect(stdout).toMatch(new RegExp(`^  ${command}\\b.* {2,}\\w`, "m"));
     }
   });
 
-  it.each(["transfer", "inspect", "verify", "doctor", "demo"])("explains %s", async (command) => {
+  it.each(COMMANDS)("explains %s", async (command) => {
     const { status, stdout, stderr } = await program.run(command, "--help");
     expect([status, stderr]).toEqual([0, ""]);
     expect(stdout).toContain(`Usage: diskferry ${command}`);
