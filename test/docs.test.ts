@@ -33,7 +33,7 @@ const context: CliContext = {
   checkDaemon: nothing,
   access: nothing,
 };
-const commands = buildProgram(context, manifest.version).commands;
+const { commands } = await buildProgram(context, manifest.version);
 
 /** A text from one heading to the next of its kind. */
 function section(heading: string, text = readme): string {

@@ -1,27 +1,38 @@
 /** The commands, and what becomes of an error. */
 import { Command, CommanderError } from "commander";
 import { Fault } from "../fault/fault.ts";
-import { addCancel } from "./cancel.ts";
 import type { CliContext } from "./context.ts";
-import { addCopy } from "./copy.ts";
-import { addDemo } from "./demo.ts";
-import { addDoctor } from "./doctor.ts";
 import { EXIT } from "./exit-status.ts";
-import { addExport } from "./export.ts";
-import { addImages } from "./images.ts";
-import { addImport } from "./import.ts";
-import { addInspect } from "./inspect.ts";
-import { addLimits } from "./limits.ts";
-import { addRegions } from "./regions.ts";
 import { writeFault } from "./report.ts";
-import { addServe } from "./serve.ts";
-import { addTask } from "./task.ts";
-import { addTasks } from "./tasks.ts";
-import { addTransfer } from "./transfer.ts";
-import { addVerify } from "./verify.ts";
-import { addWatch } from "./watch.ts";
 
-export function buildProgram(context: CliContext, version: string): Command {
+type AddCommand = (program: Command, context: CliContext) => void;
+
+/** Each is loaded when it is asked for: a command line pays for no other command. */
+const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  transfer: async () => (await import("./transfer.ts")).addTransfer,
+  inspect: async () => (await import("./inspect.ts")).addInspect,
+  verify: async () => (await import("./verify.ts")).addVerify,
+  doctor: async () => (await import("./doctor.ts")).addDoctor,
+  demo: async () => (await import("./demo.ts")).addDemo,
+  serve: async () => (await import("./serve.ts")).addServe,
+  import: async () => (await import("./import.ts")).addImport,
+  export: async () => (await import("./export.ts")).addExport,
+  copy: async () => (await import("./copy.ts")).addCopy,
+  tasks: async () => (await import("./tasks.ts")).addTasks,
+  task: async () => (await import("./task.ts")).addTask,
+  watch: async () => (await import("./watch.ts")).addWatch,
+  cancel: async () => (await import("./cancel.ts")).addCancel,
+  images: async () => (await import("./images.ts")).addImages,
+  regions: async () => (await import("./regions.ts")).addRegions,
+  limits: async () => (await import("./limits.ts")).addLimits,
+};
+
+/** @param names of the commands that it is to have; absent: all. */
+export async function buildProgram(
+  context: CliContext,
+  version: string,
+  names: readonly string[] = Object.keys(COMMANDS),
+): Promise<Command> {
   const program = new Command("diskferry")
     .description("Moves disk images: converts while it streams, lands in one verified, resumable pass.")
     .version(version)
@@ -31,28 +42,15 @@ export function buildProgram(context: CliContext, version: string): Command {
       writeErr: (text) => context.stderr.write(text),
     })
     .showHelpAfterError("(add --help for the options)");
-  addTransfer(program, context);
-  addInspect(program, context);
-  addVerify(program, context);
-  addDoctor(program, context);
-  addDemo(program, context);
-  addServe(program, context);
-  addImport(program, context);
-  addExport(program, context);
-  addCopy(program, context);
-  addTasks(program, context);
-  addTask(program, context);
-  addWatch(program, context);
-  addCancel(program, context);
-  addImages(program, context);
-  addRegions(program, context);
-  addLimits(program, context);
+  for (const name of names) (await COMMANDS[name]?.())?.(program, context);
   return program;
 }
 
 /** Runs one command line. @returns the exit status. */
 export async function run(context: CliContext, args: readonly string[], version: string): Promise<number> {
-  const program = buildProgram(context, version);
+  const [first = ""] = args;
+  const named = first === "--version" ? [] : Object.hasOwn(COMMANDS, first) ? [first] : undefined;
+  const program = await buildProgram(context, version, named);
   try {
     await program.parseAsync([...args], { from: "user" });
     return Number(process.exitCode ?? 0);
