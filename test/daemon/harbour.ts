@@ -24,8 +24,11 @@ export interface DaemonHarbour extends AsyncDisposable {
 export type Line = Readonly<Record<string, unknown>>;
 
 /** @param args of `serve`; a port of its own, unless they say otherwise. */
-export async function daemonHarbour(args: readonly string[] = ["--port", "0"]): Promise<DaemonHarbour> {
-  const program = new Program();
+export async function daemonHarbour(
+  args: readonly string[] = ["--port", "0"],
+  env: NodeJS.ProcessEnv = {},
+): Promise<DaemonHarbour> {
+  const program = new Program(env);
   let daemon: Running | undefined;
   let ready: Event | undefined;
   const self: DaemonHarbour = {

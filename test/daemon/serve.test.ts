@@ -1,7 +1,9 @@
 /** What `serve` says of its configuration, and whom it lets in. */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type DaemonHarbour, daemonHarbour, leftAccess, writeConfig } from "./harbour.ts";
 
@@ -152,6 +154,29 @@ describe("those who look after it", () => {
     const log = readFileSync(here.path("daemon.log"), "utf8");
     expect(log).toContain('"operation":"/diskferry.v1.RegionService/ListRegions"');
     expect(log).not.toContain(leftAccess(here.path).token);
+  });
+});
+
+describe("the service manager", () => {
+  it("is told when the daemon is ready, and when it stops, and is not waited for", async () => {
+    const bin = mkdtempSync(join(tmpdir(), "diskferry-bin-"));
+    try {
+      const told = join(bin, "told");
+      writeFileSync(join(bin, "systemd-notify"), `#!/bin/sh\necho "$NOTIFY_SOCKET $*" >> ${told}\nexit 1\n`, {
+        mode: 0o755,
+      });
+      const path = `${bin}:${process.env["PATH"]}`;
+      await using managed = await daemonHarbour(["--port", "0"], { PATH: path, NOTIFY_SOCKET: "/run/x" });
+      await managed.start();
+      expect(readFileSync(told, "utf8")).toBe("/run/x READY=1\n");
+      managed.daemon.kill("SIGTERM");
+      const { status, stderr } = await managed.daemon.ended;
+      expect(status).toBe(0);
+      expect(readFileSync(told, "utf8")).toBe("/run/x READY=1\n/run/x STOPPING=1\n");
+      expect(stderr).toContain('"event":"manager-not-told"');
+    } finally {
+      rmSync(bin, { recursive: true });
+    }
   });
 });
 

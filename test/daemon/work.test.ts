@@ -1,0 +1,73 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beginWork, type Work } from "../../src/daemon/work.ts";
+import { Fault } from "../../src/fault/fault.ts";
+import type { Scheduler } from "../../src/schedule/scheduler.ts";
+import { type RecordFile, recordFile } from "../record/record-file.ts";
+
+let file: RecordFile;
+let work: Work;
+/** Schedulers in the order of their start, each with what ends its drain. */
+let schedulers: { drained: number; readonly end: () => void }[];
+
+beforeEach(async () => {
+  file = await recordFile();
+  schedulers = [];
+  work = await beginWork({
+    record: file.record,
+    drainMs: 1234,
+    start: async (): Promise<Scheduler> => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const own = { drained: 0, end: resolve };
+      schedulers.push(own);
+      return {
+        running: 3,
+        wake() {},
+        removeOrphans: async () => 0,
+        async drain(ms) {
+          own.drained = ms;
+          await promise;
+        },
+        async [Symbol.asyncDispose]() {},
+      };
+    },
+  });
+});
+afterEach(async () => {
+  for (const { end } of schedulers) end();
+  await work.end();
+  await file[Symbol.asyncDispose]();
+});
+
+describe("the work of a daemon", () => {
+  it("is ready as long as it is not drained", async () => {
+    expect(await work.unready()).toBeUndefined();
+    expect(await work.drain()).toEqual({ state: "draining", running: 3 });
+    expect(await work.unready()).toBe("draining");
+    expect(schedulers[0]?.drained).toBe(1234);
+  });
+
+  it("is drained once, however often it is asked for, and taken up again by a new scheduler", async () => {
+    await work.drain();
+    await work.drain();
+    const resumed = work.resume();
+    schedulers[0]?.end();
+    expect(await resumed).toEqual({ state: "working", running: 3 });
+    expect(await work.unready()).toBeUndefined();
+    expect(schedulers).toHaveLength(2);
+    expect((await work.resume()).state).toBe("working");
+    expect(schedulers).toHaveLength(2);
+  });
+
+  it("is not taken up again once the daemon ends", async () => {
+    const ended = work.end();
+    schedulers[0]?.end();
+    await ended;
+    await expect(work.resume()).rejects.toMatchObject({ code: "PRECONDITION" });
+    expect(schedulers).toHaveLength(1);
+  });
+
+  it("is not ready while the record fails", async () => {
+    file.record.lastEvent = () => Promise.reject(new Fault("NO_SPACE", "record.db: the disk is full"));
+    expect(await work.unready()).toBe("record.db: the disk is full");
+  });
+});
