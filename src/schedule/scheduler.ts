@@ -96,7 +96,11 @@ export async function startScheduler(ports: SchedulePorts, limits: ScheduleLimit
       get bandwidth() {
         return running.rate;
       },
-      onBandwidth: (change) => changes.push(change),
+      onBandwidth(change) {
+        changes.push(change);
+        // It may have changed since the transfer was asked for.
+        change(running.rate);
+      },
     };
     const began = performance.now();
     const { acceptedAt, startedAt = acceptedAt } = task.times;
