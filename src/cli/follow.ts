@@ -8,7 +8,7 @@ import { EXIT } from "./exit-status.ts";
 import { writeFault } from "./report.ts";
 import { type ServerOptions, speaksJson } from "./server.ts";
 import { TaskBars } from "./task-bars.ts";
-import { moveOf, stateOf, taskJson, taskLines } from "./task-text.ts";
+import { labelOf, stateOf, taskJson, taskLines } from "./task-text.ts";
 
 /** A daemon that restarts is waited for; one that stays away for so long is not. */
 const AWAY_MS = 120_000;
@@ -31,7 +31,7 @@ export async function followTask(
       for await (const task of taskChanges(id, client, signal)) {
         last = task;
         if (bars === undefined) stdout.write(`${taskJson(task)}\n`);
-        else bars.show(shownOf(task), moveOf(task));
+        else bars.show(shownOf(task), labelOf(task));
       }
     } catch (error) {
       if (!signal.aborted) throw error;

@@ -39,6 +39,22 @@ export function moveOf({ spec }: Task): string {
   }
 }
 
+/** Room for a bar with all that stands behind it, on a terminal of 120 columns. */
+const LABEL = 36;
+
+/** The same in few words, as wide as every other. */
+export function labelOf(task: Task): string {
+  const { spec } = task;
+  const what =
+    spec.case === "exportSpec"
+      ? `${spec.value.destination}/${spec.value.objects[0] ?? ""}`
+      : spec.case === "importSpec"
+        ? sourceText(spec.value.disks[0]?.source ?? { case: undefined })
+        : task.regions.join(" → ");
+  const label = `${kindOf(task)} ${what}`;
+  return label.length > LABEL ? `${label.slice(0, LABEL - 1)}…` : label.padEnd(LABEL);
+}
+
 type ImportSource = Extract<Task["spec"], { case: "importSpec" }>["value"]["disks"][number]["source"];
 
 function sourceText(source: ImportSource): string {

@@ -6,7 +6,7 @@ import { type Client, faultOf } from "./client.ts";
 import type { CliContext } from "./context.ts";
 import { isOver, shownOf } from "./follow.ts";
 import { TaskBars } from "./task-bars.ts";
-import { moveOf } from "./task-text.ts";
+import { labelOf } from "./task-text.ts";
 
 const ASK_AGAIN_MS = 1_000;
 const UNFINISHED = [TaskState.QUEUED, TaskState.PROCESSING, TaskState.CANCELLING];
@@ -32,12 +32,12 @@ export async function watchBars(client: Client, { stderr, signal }: CliContext):
     { states: UNFINISHED, pageSize: MOST_SHOWN },
     client.once(signal),
   );
-  for (const task of tasks.toReversed()) bars.show(shownOf(task), moveOf(task));
+  for (const task of tasks.toReversed()) bars.show(shownOf(task), labelOf(task));
   for await (const event of events(eventSequence, client, signal)) {
     const { taskId: id } = event;
     if (!bars.has(id)) {
       const { task } = await client.tasks.getTask({ id }, client.once(signal));
-      if (task !== undefined && !isOver(task)) bars.show(shownOf(task), moveOf(task));
+      if (task !== undefined && !isOver(task)) bars.show(shownOf(task), labelOf(task));
     } else bars.show(shownOf({ ...event, id }));
   }
 }

@@ -134,6 +134,26 @@ describe.skipIf(!QEMU)(`the commands that ask a daemon${QEMU_REASON}`, () => {
     expect([status, lines.at(-1)]).toMatchObject([1, { event: "error", code: "FORMAT_MISMATCH" }]);
   });
 
+  it("--wait that is interrupted leaves the task at work, and says how to find it", async () => {
+    const waiting = here.command(
+      ...["import", "file:home/disk.raw", "--region", "west", "--name", "left", "--bandwidth", "4M"],
+      ...["--wait", "--json"],
+    );
+    let id = "";
+    await waiting.until((task) => {
+      id = String(task["id"]);
+      return task["stage"] === "TASK_STAGE_DATA";
+    });
+    waiting.kill("SIGINT");
+    const { status, stdout } = await waiting.ended;
+    expect([status, JSON.parse(stdout.trim().split("\n").at(-1) ?? "")]).toMatchObject([
+      130,
+      { code: "CANCELED", message: expect.stringContaining(`diskferry watch ${id}`), details: { task: id } },
+    ]);
+    await here.run("limits", "--task", id, "--bandwidth", "0");
+    expect(await here.ask("watch", id)).toMatchObject({ state: "TASK_STATE_SUCCEEDED" });
+  });
+
   it("regions and limits: what there is, and what may be", async () => {
     expect((await here.run("regions")).lines.map(({ id }) => id)).toEqual(["east", "west"]);
     await here.ask("limits", "east", "--copies", "2", "--bandwidth", "64M");
