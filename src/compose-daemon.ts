@@ -1,14 +1,18 @@
 /** The composition root of the daemon: from its settings to a server that answers and a scheduler that works. */
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, readFile, rm, stat } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { defectNote } from "./api/defect.ts";
 import type { Grants } from "./api/identify.ts";
 import type { TlsAddress } from "./api/listen.ts";
-import { openServer, type Server } from "./api/server.ts";
-import type { Daemon, DaemonOptions, DaemonSummary } from "./cli/context.ts";
+import { dialects } from "./api/registry.ts";
+import { LIMITS, openServer, type Server } from "./api/server.ts";
+import type { Daemon, DaemonOptions } from "./cli/context.ts";
 import { accessFile, readLeftAccess, writeLeftAccess } from "./config/access.ts";
+import { checkDirectories, makeDirectories, makeDirectory } from "./config/daemon-directories.ts";
 import type { DaemonSettings } from "./config/daemon-settings.ts";
+import { type DaemonSummary, summaryOf } from "./config/daemon-summary.ts";
 import { builtInSettings, daemonDirectory, readDaemonSettings } from "./config/read-daemon-settings.ts";
 import type { Environment } from "./config/settings.ts";
 import { tellManager } from "./daemon/manager.ts";
@@ -48,7 +52,7 @@ export async function checkDaemon(env: Environment, options: DaemonOptions): Pro
   const settings = await settingsOf(env, options);
   await tlsOf(settings);
   if (options.config !== undefined) await checkDirectories(settings);
-  return summaryOf(settings, env);
+  return summaryOf(settings, daemonDirectory(settings, env));
 }
 
 /**
@@ -101,18 +105,26 @@ export async function openDaemon(env: Environment, options: DaemonOptions): Prom
   });
   stack.defer(() => work.end());
   const { grants, token } = await grantsOf(settings, directory);
+  const service = createService({
+    record,
+    now: Date.now,
+    newId,
+    existing: places.existing,
+    formats: new Map(FORMATS.map(({ name }) => [name, fileEnding(name)])),
+    roots: new Set(Object.keys(settings.roots)),
+  });
   const server = stack.use(
     await openServer({
       ...(settings.listen.cleartext === undefined ? {} : { cleartext: settings.listen.cleartext }),
       ...(tls === undefined ? {} : { tls }),
       grants,
-      service: createService({
-        record,
+      service,
+      handlers: dialects({
+        service,
+        accessKeys: new Map(settings.callers.accessKeys.map((key) => [key.id, key])),
+        bodyBytes: LIMITS.bodyBytes,
         now: Date.now,
-        newId,
-        existing: places.existing,
-        formats: new Map(FORMATS.map(({ name }) => [name, fileEnding(name)])),
-        roots: new Set(Object.keys(settings.roots)),
+        defect: defectNote(log),
       }),
       daemon: work,
       audit: (entry) => record.audit(entry),
@@ -224,7 +236,7 @@ async function recoverAll(record: TaskRecord): Promise<void> {
 
 /** Who may ask. Where nobody is configured, whoever can read the access file in the state directory. */
 async function grantsOf(
-  { callers: { tokens, certificates } }: DaemonSettings,
+  { callers: { tokens, certificates, accessKeys } }: DaemonSettings,
   directory: string,
 ): Promise<{ readonly grants: Grants; readonly token?: string }> {
   const certified = certificates.map(({ name, project, role, commonName, sha256 = "" }) => ({
@@ -236,7 +248,7 @@ async function grantsOf(
         ? ({ by: "certificate", sha256 } as const)
         : ({ by: "subject", commonName } as const),
   }));
-  if (tokens.length > 0 || certified.length > 0) {
+  if (tokens.length > 0 || certified.length > 0 || accessKeys.length > 0) {
     // A token that no longer opens anything would only mislead.
     await rm(accessFile(directory), { force: true });
     return { grants: { tokens, certificates: certified } };
@@ -266,40 +278,6 @@ async function tlsOf({ listen: { tls } }: DaemonSettings): Promise<TlsAddress | 
   };
 }
 
-function directoriesOf({ roots, destinations }: DaemonSettings): readonly (readonly [string, string])[] {
-  return [
-    ...Object.entries(roots).map(([name, path]) => [`roots.${name}`, path] as const),
-    ...Object.entries(destinations).flatMap(
-      ([
-        name,
-        {
-          location: { provider, location },
-        },
-      ]) => (provider === "directory" ? [[`destinations.${name}.location`, location] as const] : []),
-    ),
-  ];
-}
-
-/** A directory that is not there may be a disk that is not mounted: nothing is to be written in its place. */
-async function checkDirectories(settings: DaemonSettings): Promise<void> {
-  for (const [field, path] of directoriesOf(settings)) {
-    const found = await stat(path).catch((error: unknown) => {
-      throw new Fault("USAGE", `${field}: ${Fault.from(error, path).message}`, { cause: error });
-    });
-    if (!found.isDirectory()) throw new Fault("USAGE", `${field}: ${path} is no directory`);
-  }
-}
-
-async function makeDirectories(settings: DaemonSettings): Promise<void> {
-  for (const [, path] of directoriesOf(settings)) await makeDirectory(path);
-}
-
-async function makeDirectory(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
-    throw Fault.from(error, path);
-  });
-}
-
 function retentionOf({ retention: { taskDays, tokenDays } }: DaemonSettings, log: Log) {
   return {
     taskMs: taskDays * DAY_MS,
@@ -317,32 +295,4 @@ function urlsOf({ cleartext, tls }: Server, { listen }: DaemonSettings): readonl
     ...(cleartext === undefined ? [] : [url("http", listen.cleartext?.host ?? "", cleartext.port)]),
     ...(tls === undefined ? [] : [url("https", listen.tls?.host ?? "", tls.port)]),
   ];
-}
-
-function summaryOf(settings: DaemonSettings, env: Environment): DaemonSummary {
-  const { listen, regions, destinations, credentials, projects, roots, volumes, callers } = settings;
-  const place = (given: { readonly host: string; readonly port: number } | undefined) =>
-    given === undefined ? undefined : `${given.host}:${given.port}`;
-  const cleartext = place(listen.cleartext);
-  const tls = place(listen.tls);
-  return {
-    stateDirectory: daemonDirectory(settings, env),
-    ...(cleartext === undefined ? {} : { cleartext }),
-    ...(tls === undefined ? {} : { tls }),
-    regions: Object.entries(regions).map(([id, { imageStore }]) => ({ id, imageStore })),
-    destinations: Object.entries(destinations).map(([name, { region, location }]) => ({
-      name,
-      region,
-      location: location.location,
-    })),
-    credentials: Object.keys(credentials),
-    projects: Object.keys(projects),
-    roots,
-    volumes: Object.keys(volumes),
-    callers: [...callers.tokens, ...callers.certificates].map(({ name, project, role }) => ({
-      name,
-      project,
-      role,
-    })),
-  };
 }

@@ -1,6 +1,7 @@
 /** What every command is given. */
 
 import type { Access, AccessOptions } from "../config/access.ts";
+import type { DaemonSummary } from "../config/daemon-summary.ts";
 import type { Credentials } from "../engine/credentials.ts";
 import type { Places } from "../engine/places.ts";
 import type { Producer } from "../transfer/job.ts";
@@ -39,26 +40,6 @@ export interface Daemon {
   readonly accessFile?: string;
   /** Lets running tasks come to a good end or park, and closes. */
   end(): Promise<void>;
-}
-
-/** What a daemon would be, without its secrets. */
-export interface DaemonSummary {
-  readonly stateDirectory: string;
-  readonly cleartext?: string;
-  readonly tls?: string;
-  readonly regions: readonly { readonly id: string; readonly imageStore: string }[];
-  readonly destinations: readonly {
-    readonly name: string;
-    readonly region: string;
-    readonly location: string;
-  }[];
-  readonly credentials: readonly string[];
-  readonly projects: readonly string[];
-  /** Directories by name. */
-  readonly roots: Readonly<Record<string, string>>;
-  readonly volumes: readonly string[];
-  /** None: whoever can read the access file. */
-  readonly callers: readonly { readonly name: string; readonly project: string; readonly role: string }[];
 }
 
 export interface CliContext {

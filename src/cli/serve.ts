@@ -1,7 +1,8 @@
 /** diskferry serve: the daemon. */
 import { once } from "node:events";
 import type { Command } from "commander";
-import type { CliContext, DaemonSummary } from "./context.ts";
+import type { DaemonSummary } from "../config/daemon-summary.ts";
+import type { CliContext } from "./context.ts";
 import { portOption } from "./options.ts";
 
 interface ServeOptions {
