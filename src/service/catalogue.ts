@@ -5,7 +5,7 @@ import { type Audited, entries } from "./entries.ts";
 import type { ServicePorts } from "./ports.ts";
 import { refusal } from "./refusal.ts";
 import type { Service } from "./service.ts";
-import { owns, seesDestination, seesImage } from "./visible.ts";
+import { owns, seesDestination, seesImage, shownImage } from "./visible.ts";
 import { checkBandwidth, checkPath, malformed } from "./wellformed.ts";
 
 type CatalogueUse = Pick<Service, "regions" | "projects" | "images" | "volumes" | "destinations" | "keys">;
@@ -47,6 +47,7 @@ export function catalogueUse({ record, roots }: ServicePorts, audited: Audited):
         shelf: catalogue.images,
         id: idOf,
         sees: seesImage,
+        shows: shownImage,
         lists: "own",
         check: ({ disks }) => {
           if (disks.length === 0) throw malformed("disks", "an image has at least one disk");

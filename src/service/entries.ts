@@ -13,6 +13,8 @@ export interface Kind<Entry> {
   readonly shelf: Shelf<Entry>;
   readonly id: (entry: Entry) => string;
   readonly sees: (caller: Caller, entry: Entry) => boolean;
+  /** What the caller sees of it; absent: all. */
+  readonly shows?: (caller: Caller, entry: Entry) => Entry;
   /** `own`: users list what is theirs, though they may see more. */
   readonly lists: "own" | "all";
   /** What an entry must be like; throws a refusal. */
@@ -36,6 +38,10 @@ export function entries<Entry>(kind: Kind<Entry>, audited: Audited): Entries<Ent
         throw withReason(error);
       });
     });
+  const shown = (caller: Caller, { entry, version }: Versioned<Entry>): Versioned<Entry> => ({
+    entry: kind.shows?.(caller, entry) ?? entry,
+    version,
+  });
   const check = (entry: Entry): void => {
     checkName("id", id(entry), 128);
     kind.check?.(entry);
@@ -44,7 +50,7 @@ export function entries<Entry>(kind: Kind<Entry>, audited: Audited): Entries<Ent
     async get(caller, wanted) {
       const found = await shelf.get(wanted);
       if (found === undefined || !sees(caller, found.entry)) throw notFound(wanted);
-      return found;
+      return shown(caller, found);
     },
     async list(caller, { limit, after, ...query }) {
       const own = kind.lists === "own" && caller.role !== "admin" ? { project: caller.project } : {};
@@ -57,10 +63,10 @@ export function entries<Entry>(kind: Kind<Entry>, audited: Audited): Entries<Ent
         if (last === undefined || page.length <= most || seen.length > most) break;
         from = id(last.entry);
       }
-      const shown = seen.slice(0, most);
-      const last = shown.at(-1);
+      const listed = seen.slice(0, most);
+      const last = listed.at(-1);
       return {
-        entries: shown,
+        entries: listed.map((found) => shown(caller, found)),
         ...(seen.length > most && last !== undefined ? { next: id(last.entry) } : {}),
       };
     },

@@ -10,7 +10,7 @@ import type { ServicePorts } from "./ports.ts";
 import { type Prepared, taskFor, unfinishedLimit } from "./prepare.ts";
 import { refusal } from "./refusal.ts";
 import type { ExportRequest } from "./request.ts";
-import { owns, projectOf, regionNamed, visibleDestination, visibleImage } from "./visible.ts";
+import { owns, projectOf, regionNamed, usableDestination, visibleImage } from "./visible.ts";
 import { readableVolume } from "./volume-rules.ts";
 import { checkObjectName, checkWrite } from "./wellformed.ts";
 
@@ -33,7 +33,7 @@ export async function prepareExport(
   if (region.exportFormats !== "any" && !region.exportFormats.includes(write.format)) {
     throw refusal("region-format", `region ${region.id} exports no ${write.format} images`);
   }
-  const destination = await visibleDestination(catalogue, caller, request.destination);
+  const destination = await usableDestination(catalogue, caller, request.destination);
   checkDestination(destination, region);
   const id = ports.newId();
   const ending = ports.formats.get(write.format) ?? "";

@@ -9,7 +9,7 @@ import type { ServicePorts } from "./ports.ts";
 import { imageLimits, type Prepared, taskFor } from "./prepare.ts";
 import { refusal } from "./refusal.ts";
 import type { ImportRequest } from "./request.ts";
-import { projectOf, regionNamed, visibleDestination } from "./visible.ts";
+import { projectOf, regionNamed, usableDestination } from "./visible.ts";
 import { readableVolume } from "./volume-rules.ts";
 import { checkObjectName, checkPath, checkUrl, checkWrite, malformed } from "./wellformed.ts";
 
@@ -92,7 +92,7 @@ async function checkSource(
       return undefined;
     case "object": {
       checkObjectName(source.object);
-      const destination = await visibleDestination(record.catalogue, caller, source.destination);
+      const destination = await usableDestination(record.catalogue, caller, source.destination);
       if (destination.region === region.id) return undefined;
       throw refusal("destination-region", `destination ${destination.name} is not in ${region.id}`); // IM-14
     }

@@ -24,6 +24,7 @@ const REASONS = {
   "payment-outstanding": "PERMISSION",
   "exports-refused": "PERMISSION",
   "imports-refused": "PERMISSION",
+  "destination-image-store": "PERMISSION",
   // the image
   "image-status": "PRECONDITION",
   "image-being-copied": "PRECONDITION",

@@ -1,4 +1,5 @@
 /** How much is in use of what there may be. */
+import { allRegions } from "../record/all-regions.ts";
 import type { Caller } from "./caller.ts";
 import type { ServicePorts } from "./ports.ts";
 import type { Usage } from "./service.ts";
@@ -6,13 +7,12 @@ import { projectOf } from "./visible.ts";
 
 const WEEK_MS = 7 * 86_400_000;
 const UNFINISHED = ["queued", "processing", "cancelling"] as const;
-const MOST_REGIONS = 1000;
 
 export async function usageOf(caller: Caller, { record, now }: ServicePorts): Promise<Usage> {
   const { catalogue } = record;
   const { quotas } = await projectOf(catalogue, caller);
   const { project } = caller;
-  const regions = await catalogue.regions.list({ limit: MOST_REGIONS });
+  const regions = await allRegions(catalogue);
   const inUse = await record.slotsInUse();
   const used = (region: string, kind: string): number =>
     inUse.find((one) => one.region === region && one.kind === kind)?.count ?? 0;
@@ -20,7 +20,7 @@ export async function usageOf(caller: Caller, { record, now }: ServicePorts): Pr
   return {
     quotas,
     regions: await Promise.all(
-      regions.map(async ({ entry: { id, slots } }) => ({
+      regions.map(async ({ id, slots }) => ({
         region: id,
         slots,
         running: { copy: used(id, "copy"), export: used(id, "export"), import: used(id, "import") },

@@ -5,6 +5,7 @@ import type { Image } from "../catalog/image.ts";
 import { type Project, project } from "../catalog/project.ts";
 import type { Region } from "../catalog/region.ts";
 import type { Volume } from "../catalog/volume.ts";
+import { allRegions } from "../record/all-regions.ts";
 import type { Catalogue } from "../record/record.ts";
 import type { Caller } from "./caller.ts";
 import { type Reason, refusal } from "./refusal.ts";
@@ -16,6 +17,22 @@ export function owns(caller: Caller, owned: { readonly project: string }): boole
 export function seesImage(caller: Caller, image: Image): boolean {
   if (owns(caller, image) || image.sharedWith.includes(caller.project)) return true;
   return image.visibility !== "private" && image.visibility !== "shared";
+}
+
+/**
+ * The image as the caller may know it: where its objects lie and who else uses it is its owner's alone. A project that
+ * it is shared with sees its own name.
+ */
+export function shownImage(caller: Caller, image: Image): Image {
+  if (owns(caller, image)) return image;
+  const own = (projects: readonly string[]) => projects.filter((project) => project === caller.project);
+  return {
+    ...image,
+    store: "",
+    sharedWith: own(image.sharedWith),
+    authorizedProjects: own(image.authorizedProjects),
+    disks: image.disks.map(({ object: _, ...disk }) => disk),
+  };
 }
 
 export function seesDestination(caller: Caller, { project: owner }: Destination): boolean {
@@ -56,6 +73,22 @@ export async function visibleDestination(
     throw refusal("destination-not-found", `there is no destination ${name}`);
   }
   return found.entry;
+}
+
+/**
+ * A destination that the caller's own objects may come from and go to. An image store holds the images of every
+ * project: only who sees them all may reach around the catalogue.
+ */
+export async function usableDestination(
+  catalogue: Catalogue,
+  caller: Caller,
+  name: string,
+): Promise<Destination> {
+  const destination = await visibleDestination(catalogue, caller, name);
+  if (caller.role === "admin") return destination;
+  const regions = await allRegions(catalogue);
+  if (regions.every(({ imageStore }) => imageStore !== destination.name)) return destination;
+  throw refusal("destination-image-store", `destination ${destination.name}: keeps the images of a region`);
 }
 
 export async function regionNamed(

@@ -1,10 +1,10 @@
 /** What the record says about now: tasks that have not ended, and slots. */
+import { allRegions } from "../record/all-regions.ts";
 import type { TaskRecord } from "../record/record.ts";
 import type { TaskKind } from "../task/spec.ts";
 
 const KINDS = ["export", "import", "copy"] as const satisfies readonly TaskKind[];
 const STATES = ["queued", "processing", "cancelling"] as const;
-const PAGE = 200;
 
 export interface Census {
   /** A task counts in each of its regions. */
@@ -24,7 +24,7 @@ export interface Census {
 }
 
 export async function takeCensus(record: TaskRecord): Promise<Census> {
-  const regions = await allRegions(record);
+  const regions = await allRegions(record.catalogue);
   const used = await record.slotsInUse();
   const cells = regions.flatMap(({ id }) =>
     KINDS.flatMap((kind) => STATES.map((state) => ({ kind, region: id, state }))),
@@ -48,15 +48,4 @@ export async function takeCensus(record: TaskRecord): Promise<Census> {
       KINDS.map((kind) => ({ kind, region: id, count: slots[kind], used: inUse(id, kind) })),
     ),
   };
-}
-
-async function allRegions({ catalogue }: TaskRecord) {
-  const regions = [];
-  for (let after = ""; ; ) {
-    const page = await catalogue.regions.list({ limit: PAGE, after });
-    regions.push(...page.map(({ entry }) => entry));
-    const last = page.at(-1);
-    if (last === undefined || page.length < PAGE) return regions;
-    after = last.entry.id;
-  }
 }
