@@ -20,17 +20,50 @@ export interface Work extends Daemon {
 export async function beginWork({ record, start, drainMs }: WorkOptions): Promise<Work> {
   let state: DrainStatus["state"] = "working";
   let scheduler = await start();
-  let drained: Promise<void> = Promise.resolve();
   let over = false;
+  /** The way to what was asked for last: each way begins where the one before has ended. */
+  let way: { readonly to: "work" | "rest"; readonly done: Promise<void> } = {
+    to: "work",
+    done: Promise.resolve(),
+  };
   const status = (): DrainStatus => ({ state, running: scheduler.running });
 
   function drain(): Promise<void> {
-    if (state !== "working") return drained;
+    if (way.to === "rest") return way.done;
+    if (state === "working") state = "draining";
+    const done = way.done.catch(() => {}).then(layDown);
+    way = { to: "rest", done };
+    return done;
+  }
+
+  async function layDown(): Promise<void> {
+    if (state === "drained") return;
     state = "draining";
-    drained = scheduler.drain(drainMs).then(() => {
-      state = "drained";
+    await scheduler.drain(drainMs);
+    state = "drained";
+  }
+
+  function resume(): Promise<void> {
+    if (way.to === "work") return way.done;
+    const done = way.done.catch(() => {}).then(takeUp);
+    const taken = { to: "work", done } as const;
+    way = taken;
+    // What has failed may be asked for again.
+    done.catch(() => {
+      if (way === taken) way = { to: "rest", done: Promise.resolve() };
     });
-    return drained;
+    return done;
+  }
+
+  async function takeUp(): Promise<void> {
+    refuseWhenOver();
+    await layDown();
+    scheduler = await start();
+    state = "working";
+  }
+
+  function refuseWhenOver(): void {
+    if (over) throw new Fault("PRECONDITION", "the daemon is ending");
   }
 
   return {
@@ -48,12 +81,8 @@ export async function beginWork({ record, start, drainMs }: WorkOptions): Promis
       return status();
     },
     async resume() {
-      await drained;
-      if (over) throw new Fault("PRECONDITION", "the daemon is ending");
-      if (state === "drained") {
-        scheduler = await start();
-        state = "working";
-      }
+      refuseWhenOver();
+      await resume();
       return status();
     },
     async end() {
