@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeDisk } from "./disk.ts";
 import { type Ended, type Running, start } from "./program.ts";
-import type { Sent } from "./proxy.ts";
+import { repeats, type Sent } from "./proxy.ts";
 import { type Random, SEED } from "./random.ts";
 import type { Store } from "./store.ts";
 import { type Moment, show } from "./tripwire.ts";
@@ -226,14 +226,11 @@ export class Campaign {
 
   /** A part that the store acknowledged is never sent again. */
   #countSent(sent: readonly Sent[], complaints: Complaints): void {
-    const held = new Map<string, Sent>();
-    for (const now of sent) {
-      const earlier = held.get(now.part);
-      if (earlier !== undefined && now.bytes > 0) {
-        this.figures.repeated += now.bytes;
-        complaints.add(`part ${now.part} was acknowledged in run ${earlier.run}, and sent in run ${now.run}`);
-      } else if (now.status === undefined) this.figures.again += now.bytes;
-      if (now.status !== undefined && now.status < 300) held.set(now.part, now);
+    const { parts, again } = repeats(sent);
+    this.figures.again += again;
+    for (const { earlier, now } of parts) {
+      this.figures.repeated += now.bytes;
+      complaints.add(`part ${now.part} was acknowledged in run ${earlier.run}, and sent in run ${now.run}`);
     }
   }
 

@@ -31,6 +31,23 @@ export interface Sent {
   status: number | undefined;
 }
 
+/** Parts that were sent although the store had acknowledged them, and bytes that were lost on their way and sent anew. */
+export function repeats(sent: readonly Sent[]): {
+  readonly parts: readonly { readonly earlier: Sent; readonly now: Sent }[];
+  readonly again: number;
+} {
+  const held = new Map<string, Sent>();
+  const parts: { readonly earlier: Sent; readonly now: Sent }[] = [];
+  let again = 0;
+  for (const now of sent) {
+    const earlier = held.get(now.part);
+    if (earlier !== undefined && now.bytes > 0) parts.push({ earlier, now });
+    else if (now.status === undefined) again += now.bytes;
+    if (now.status !== undefined && now.status < 300) held.set(now.part, now);
+  }
+  return { parts, again };
+}
+
 export interface Proxy extends Tripwire, AsyncDisposable {
   readonly url: string;
   /** In the order in which the requests came, since the start. */

@@ -23,7 +23,12 @@ const classify: Classify = ({ method, url }) => {
   return { kind: method === "HEAD" ? "look" : "other" };
 };
 
-export async function swiftStore(): Promise<Store> {
+/** The store, and the server behind it. */
+export interface SwiftStore extends Store {
+  readonly swift: SwiftServer;
+}
+
+export async function swiftStore(): Promise<SwiftStore> {
   const swift = await startSwift();
   const account = await openAccount(swift);
   const proxy = await startProxy(swift.url, classify);
@@ -31,6 +36,7 @@ export async function swiftStore(): Promise<Store> {
   await account.ask("PUT", `/${SEGMENTS}`);
   const segments = () => account.names(SEGMENTS);
   return {
+    swift,
     title: "Swift",
     tripwire: proxy,
     kinds: ["part"],
