@@ -28,6 +28,7 @@ export interface HttpReply {
 /** Long enough for a slow store to commit a part, short enough to notice a dead one. */
 const IDLE_MS = 120_000;
 const CONNECT_MS = 15_000;
+const LONGEST_RETRY_AFTER_MS = 24 * 60 * 60_000;
 
 const agents = new Map<string, Agent>();
 
@@ -166,11 +167,18 @@ function codeOfStatus(status: number): FaultCode {
   return "STORE_REFUSED";
 }
 
+/** Whole milliseconds. Whatever a server says, nobody waits longer than a day for it. */
 function parseRetryAfter(header: string | undefined, qosDelay: string | undefined): number | undefined {
-  if (qosDelay !== undefined && Number.isFinite(Number(qosDelay))) return Number(qosDelay);
+  const asked = qosDelay === undefined ? undefined : Number(qosDelay);
+  const ms = asked !== undefined && Number.isFinite(asked) ? asked : retryAfterMs(header);
+  return ms === undefined ? undefined : Math.min(LONGEST_RETRY_AFTER_MS, Math.max(0, Math.ceil(ms)));
+}
+
+/** RFC 9110, section 10.2.3: seconds, or a date. */
+function retryAfterMs(header: string | undefined): number | undefined {
   if (header === undefined) return undefined;
   const seconds = Number(header);
   if (Number.isFinite(seconds)) return seconds * 1000;
   const date = Date.parse(header);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
+  return Number.isNaN(date) ? undefined : date - Date.now();
 }

@@ -1,5 +1,5 @@
 /** A task in the hands of a run: what the run reports of it, and what others ask of it meanwhile. */
-import { Fault } from "../fault/fault.ts";
+import { Fault, type FaultCode } from "../fault/fault.ts";
 import type { TaskRecord } from "../record/record.ts";
 import { isRefusal, mustStop, type TaskEvent } from "../task/step.ts";
 import { isFinal, type Task } from "../task/task.ts";
@@ -15,6 +15,9 @@ const WHY: Readonly<Record<Stop, string>> = {
   parking: "goes on later",
   lost: "is no longer held by this run",
 };
+
+/** What a record may get over: its disk is full or fails for a while, or others use it. */
+const PASSING: ReadonlySet<FaultCode> = new Set(["IO", "NO_SPACE", "CONFLICT", "THROTTLED"]);
 
 export class HeldTask {
   readonly #record: TaskRecord;
@@ -112,8 +115,9 @@ export class HeldTask {
     try {
       return await this.#record.apply(this.#task.id, event, this.#now());
     } catch (error) {
-      const { message } = Fault.from(error, "the record");
-      throw new Fault("STORE_UNAVAILABLE", `task ${this.#task.id}: ${message}`, { cause: error });
+      const { code, message } = Fault.from(error, "the record");
+      const translated = PASSING.has(code) ? "STORE_UNAVAILABLE" : code;
+      throw new Fault(translated, `task ${this.#task.id}: ${message}`, { cause: error });
     }
   }
 

@@ -149,8 +149,8 @@ async function forget(folder: string, ports: SchedulePorts): Promise<void> {
   });
 }
 
-/** Full jitter over the upper half: neither all at once, nor at once. */
+/** Whole milliseconds. Full jitter over the upper half: neither all at once, nor at once. */
 function waitMs(times: number, atLeast: number, { random }: SchedulePorts): number {
   const bound = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(times - 1, 20));
-  return Math.max(atLeast, Math.round(bound * (0.5 + random() / 2)));
+  return Math.min(LONGEST_WAIT_MS, Math.ceil(Math.max(atLeast, bound * (0.5 + random() / 2))));
 }

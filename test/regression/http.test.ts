@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import type { Fault } from "../../src/fault/fault.ts";
-import { closeHttp } from "../../src/net/http.ts";
+import { closeHttp, statusFault } from "../../src/net/http.ts";
 import { openHttp } from "../../src/source/http/http.ts";
 import { openRecipe } from "../../src/source/recipe.ts";
 import { noise } from "../oracle/disk.ts";
@@ -117,5 +117,23 @@ describe("a user and password in a URL", () => {
     };
     await expect(source.read(Buffer.alloc(10), 0, never)).rejects.toMatchObject({ code: "CREDENTIALS" });
     expect(server.requests.length).toBe(2);
+  });
+});
+
+describe("the wait that a server asks for", () => {
+  const DAY_MS = 24 * 60 * 60_000;
+
+  it.each([
+    ["retry-after", "0.0015", 2],
+    ["retry-after", "1e300", DAY_MS],
+    ["retry-after", "-5", 0],
+    ["retry-after", "Fri, 31 Dec 9999 23:59:59 GMT", DAY_MS],
+    ["x-oss-qos-delay-time", "45.5", 46],
+    ["x-oss-qos-delay-time", "1e300", DAY_MS],
+    ["x-oss-qos-delay-time", "-1", 0],
+    ["retry-after", "Infinity", undefined],
+    ["retry-after", "soon", undefined],
+  ])("%s: %s is whole milliseconds, and a day at most", (name, value, wait) => {
+    expect(statusFault(503, { [name]: value }, "it").retryAfterMs).toBe(wait);
   });
 });
