@@ -92,7 +92,10 @@ export interface Shelf<Entry> {
   count(query: Pick<ShelfQuery, "project" | "region">): Promise<number>;
   /** @throws Fault ALREADY_EXISTS; NOT_FOUND when it names a region that is not there. */
   add(entry: Entry): Promise<Versioned<Entry>>;
-  /** @throws Fault NOT_FOUND; CONFLICT when the version is not the newest. */
+  /**
+   * @throws Fault NOT_FOUND; CONFLICT when the version is not the newest, or when tasks and images would no longer find
+   * what they have in a destination.
+   */
   replace(entry: Entry, version: number): Promise<Versioned<Entry>>;
   /** @throws Fault NOT_FOUND; CONFLICT when the version is not the newest, or something still needs the entry. */
   remove(id: string, version: number): Promise<void>;

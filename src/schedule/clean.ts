@@ -2,6 +2,7 @@
 
 import { journalFor } from "../engine/land-image.ts";
 import { Fault } from "../fault/fault.ts";
+import { journalsIn } from "../transfer/journal.ts";
 import type { SchedulePorts } from "./ports.ts";
 import { readTargets, removeFolder, type Target } from "./task-folder.ts";
 
@@ -11,7 +12,8 @@ export type Keep = "landed" | "nothing";
 /**
  * Removes parts, uploads, temporary files and, unless they are to be kept, objects; then the folder itself. May be
  * called again when it has failed.
- * @throws Fault when a destination cannot be reached, or refuses.
+ * @throws Fault when a destination cannot be reached, or refuses; PRECONDITION when a journal is of a place that no
+ * target leads to any more: what it tells of is still there.
  */
 export async function cleanFolder(
   folder: string,
@@ -20,6 +22,10 @@ export async function cleanFolder(
   signal: AbortSignal,
 ): Promise<void> {
   for (const target of await readTargets(folder)) await cleanTarget(folder, target, keep, ports, signal);
+  const [lost] = await journalsIn(folder);
+  if (lost !== undefined) {
+    throw new Fault("PRECONDITION", `${folder}: ${lost} is of a place that its destination no longer names`);
+  }
   await removeFolder(folder);
 }
 

@@ -3,7 +3,18 @@
  * appended; a line cut short by a crash is the last one and does not count.
  */
 import { createHash } from "node:crypto";
-import { type FileHandle, mkdir, open, readFile, readlink, rename, rm, symlink } from "node:fs/promises";
+import {
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  stat,
+  symlink,
+} from "node:fs/promises";
 import { join } from "node:path";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { Fault } from "../fault/fault.ts";
@@ -44,6 +55,8 @@ export interface Journal extends AsyncDisposable {
   remove(): Promise<void>;
 }
 
+const ENDING = ".journal";
+
 /** Where a line with a unit table stands in the file. */
 interface Place {
   readonly offset: number;
@@ -57,7 +70,7 @@ interface Place {
 export async function openJournal(directory: string, identity: string, name: string): Promise<Journal> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const key = createHash("sha256").update(identity).digest("hex").slice(0, 32);
-  const path = join(directory, `${key}.journal`);
+  const path = join(directory, `${key}${ENDING}`);
   const unlock = await lock(`${path}.lock`, name);
   try {
     const { unfinished, intended, places, end } = await load(path);
@@ -69,6 +82,20 @@ export async function openJournal(directory: string, identity: string, name: str
     await unlock();
     throw Fault.from(error, path);
   }
+}
+
+/** Journals of a directory that tell of something, whatever their destinations are. */
+export async function journalsIn(directory: string): Promise<readonly string[]> {
+  const told: string[] = [];
+  for (const name of await readdir(directory).catch(noneThere)) {
+    if (name.endsWith(ENDING) && (await stat(join(directory, name))).size > 0) told.push(name);
+  }
+  return told;
+}
+
+function noneThere(error: NodeJS.ErrnoException): readonly string[] {
+  if (error.code === "ENOENT") return [];
+  throw error;
 }
 
 /** What an earlier run has left. */

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Destination } from "../../src/catalog/destination.ts";
 import { project } from "../../src/catalog/project.ts";
 import { region } from "../../src/catalog/region.ts";
+import type { Fault } from "../../src/fault/fault.ts";
 import type { Task } from "../../src/task/task.ts";
 import { FAILURE, NOW } from "../task/tasks.ts";
 import {
@@ -124,6 +126,53 @@ describe("the catalogue", () => {
     await catalogue.images.remove("image-1", 1);
     await catalogue.destinations.remove("bucket", 1);
     await catalogue.regions.remove("east", 1);
+  });
+});
+
+describe("a destination", () => {
+  const bucket = {
+    name: "bucket",
+    region: "east",
+    provider: "s3",
+    container: "a",
+    location: "s3://a/",
+    credential: "c",
+  } as const;
+  const replace = (given: Partial<Destination>) =>
+    file.record.catalogue.destinations.replace({ ...bucket, ...given }, 1).then(
+      () => "replaced",
+      (fault: Fault) => fault.code,
+    );
+  beforeEach(async () => {
+    await file.record.catalogue.destinations.add(bucket);
+  });
+
+  const moves: readonly Partial<Destination>[] = [
+    { provider: "oss", location: "oss://a/" },
+    { container: "b" },
+    { location: "s3://a/below/" },
+    { credential: "other" },
+  ];
+
+  it.each(moves)("does not move while a task writes to it: %j", async (move) => {
+    const task = await accepted(file.record, exportTask());
+    expect(await replace(move)).toBe("CONFLICT");
+    await applied(file.record, task.id, { kind: "cancel-accepted" });
+    expect(await replace(move)).toBe("replaced");
+  });
+
+  it.each(moves)("does not move while an image lies there: %j", async (move) => {
+    await file.record.catalogue.images.add(sampleImage({ store: "bucket" }));
+    expect(await replace(move)).toBe("CONFLICT");
+  });
+
+  it("may change in all else, and moves where nothing is", async () => {
+    await file.record.catalogue.regions.add(region({ id: "north", imageStore: "bucket" }));
+    expect(await replace({ location: "s3://b/", container: "b" })).toBe("replaced");
+    await accepted(file.record, exportTask());
+    const { destinations } = file.record.catalogue;
+    await destinations.replace({ ...bucket, location: "s3://b/", container: "b", project: "p1" }, 2);
+    expect((await destinations.get("bucket"))?.entry.project).toBe("p1");
   });
 });
 

@@ -11,7 +11,7 @@ import { accept, replayed } from "./accept.ts";
 import { type Database, openDatabase } from "./database.ts";
 import { lastEvent, listEvents } from "./event-table.ts";
 import { apply, claim, nextStart, recover, slotsInUse } from "./run-table.ts";
-import { entries, shelf } from "./shelf.ts";
+import { entries, type Needs, shelf } from "./shelf.ts";
 import { countTasks, findTask, listTasks } from "./task-table.ts";
 import { Writer } from "./writer.ts";
 
@@ -79,26 +79,38 @@ function openTables(database: Database) {
   };
 }
 
-/** Whether an unfinished task still needs an entry: each asks with its id. */
 const UNFINISHED = "SELECT 1 FROM task WHERE ended_at IS NULL AND";
-const NEEDED_BY = {
-  region: `${UNFINISHED} EXISTS (SELECT 1 FROM json_each(regions) WHERE value = ?)`,
-  image: `${UNFINISHED} ?1 IN (reads_image, makes_image)`,
-  volume: "SELECT 1 FROM volume WHERE id = ? AND json_extract(body, '$.status') = 'uploading'",
-  destination: `${UNFINISHED} (?1 IN (json_extract(body, '$.spec.destination'), json_extract(body, '$.spec.to.destination')) OR EXISTS (
-    SELECT 1 FROM json_each(body, '$.spec.disks') WHERE json_extract(value, '$.source.destination') = ?1))
-    UNION SELECT 1 FROM region WHERE json_extract(body, '$.imageStore') = ?1
-    UNION SELECT 1 FROM image WHERE json_extract(body, '$.store') = ?1`,
-} as const;
+
+/** Unfinished tasks that put something into a destination or read from it, and images that lie there. */
+const DESTINATION_IN_USE = `
+  ${UNFINISHED} (?1 IN (json_extract(body, '$.spec.destination'), json_extract(body, '$.spec.to.destination'))
+    OR EXISTS (
+      SELECT 1 FROM json_each(body, '$.spec.disks') WHERE json_extract(value, '$.source.destination') = ?1))
+  UNION SELECT 1 FROM image WHERE json_extract(body, '$.store') = ?1`;
+
+const REGION_NEEDS: Needs<Region> = {
+  present: `${UNFINISHED} EXISTS (SELECT 1 FROM json_each(regions) WHERE value = ?)`,
+};
+const IMAGE_NEEDS: Needs<Image> = { present: `${UNFINISHED} ?1 IN (reads_image, makes_image)` };
+const VOLUME_NEEDS: Needs<Volume> = {
+  present: "SELECT 1 FROM volume WHERE id = ? AND json_extract(body, '$.status') = 'uploading'",
+};
+const DESTINATION_NEEDS: Needs<Destination> = {
+  present: `${DESTINATION_IN_USE} UNION SELECT 1 FROM region WHERE json_extract(body, '$.imageStore') = ?1`,
+  unchanged: {
+    sql: DESTINATION_IN_USE,
+    of: ({ provider, container, location, credential }) => ({ provider, container, location, credential }),
+  },
+};
 
 function catalogueOf(database: Database, writer: Writer, tables: ReturnType<typeof openTables>): Catalogue {
   return {
-    regions: shelf(database, writer, tables.regions, NEEDED_BY.region),
-    projects: shelf(database, writer, tables.projects, undefined),
-    images: shelf(database, writer, tables.images, NEEDED_BY.image),
-    volumes: shelf(database, writer, tables.volumes, NEEDED_BY.volume),
-    destinations: shelf(database, writer, tables.destinations, NEEDED_BY.destination),
-    keys: shelf(database, writer, tables.keys, undefined),
+    regions: shelf(database, writer, tables.regions, REGION_NEEDS),
+    projects: shelf(database, writer, tables.projects, {}),
+    images: shelf(database, writer, tables.images, IMAGE_NEEDS),
+    volumes: shelf(database, writer, tables.volumes, VOLUME_NEEDS),
+    destinations: shelf(database, writer, tables.destinations, DESTINATION_NEEDS),
+    keys: shelf(database, writer, tables.keys, {}),
   };
 }
 

@@ -1,5 +1,6 @@
 /** A kind of catalogue entries as a table. */
 import type { SQLInputValue } from "node:sqlite";
+import { isDeepStrictEqual } from "node:util";
 import type { Versioned } from "../../catalog/entry.ts";
 import { Fault } from "../../fault/fault.ts";
 import type { Shelf } from "../record.ts";
@@ -21,6 +22,7 @@ interface Columns {
 /** One table, for use inside a transaction. */
 export interface Entries<Entry> {
   readonly table: Table;
+  readonly idOf: (entry: Entry) => string;
   find(id: string): Versioned<Entry> | undefined;
   insert(entry: Entry): Versioned<Entry>;
   update(entry: Entry, version: number): Versioned<Entry>;
@@ -48,6 +50,7 @@ export function entries<Entry>(
   };
   return {
     table,
+    idOf: (entry) => columns(entry).id,
     find,
     insert(entry) {
       const { id, project, region, name } = columns(entry);
@@ -91,12 +94,23 @@ export function entries<Entry>(
   };
 }
 
-/** The same table for callers from outside. `neededBy` asks with the id, twice if need be, whether it is still needed. */
+/** What others rely on. Each statement asks with the id, twice if need be, and finds a row if somebody does. */
+export interface Needs<Entry> {
+  /** That the entry is there. */
+  readonly present?: string;
+  /** That what this says of it stays as it is. */
+  readonly unchanged?: {
+    readonly sql: string;
+    readonly of: (entry: Entry) => Readonly<Record<string, unknown>>;
+  };
+}
+
+/** The same table for callers from outside. */
 export function shelf<Entry>(
   database: Database,
   writer: Writer,
   rows: Entries<Entry>,
-  neededBy: string | undefined,
+  { present, unchanged }: Needs<Entry>,
 ): Shelf<Entry> {
   const { table } = rows;
   return {
@@ -122,10 +136,26 @@ export function shelf<Entry>(
       return Number(database.one(sql, project ?? null, region ?? null)?.["n"]);
     },
     add: (entry) => writer.write(() => rows.insert(entry)),
-    replace: (entry, version) => writer.write(() => rows.update(entry, version)),
+    replace: (entry, version) =>
+      writer.write(() => {
+        const id = rows.idOf(entry);
+        const now = rows.find(id)?.entry;
+        if (unchanged !== undefined && now !== undefined) {
+          const { sql, of } = unchanged;
+          const changed = !isDeepStrictEqual(of(now), of(entry));
+          if (changed && database.one(sql, id) !== undefined) {
+            const what = Object.keys(of(now)).join(", ");
+            throw new Fault(
+              "CONFLICT",
+              `${table} ${id}: ${what} cannot change while tasks or images need it`,
+            );
+          }
+        }
+        return rows.update(entry, version);
+      }),
     remove: (id, version) =>
       writer.write(() => {
-        if (neededBy !== undefined && database.one(neededBy, id) !== undefined) {
+        if (present !== undefined && database.one(present, id) !== undefined) {
           throw new Fault("CONFLICT", `${table} ${id}: an unfinished task needs it`);
         }
         rows.delete(id, version);
