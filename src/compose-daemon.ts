@@ -17,6 +17,7 @@ import { tellManager } from "./daemon/manager.ts";
 import { type DaemonPlaces, daemonPlaces } from "./daemon/places.ts";
 import { type Configured, registerConfigured } from "./daemon/register.ts";
 import { keepForgetting } from "./daemon/retention.ts";
+import { isAllowed } from "./daemon/url-rule.ts";
 import { beginWork } from "./daemon/work.ts";
 import { fileEnding } from "./engine/file-name.ts";
 import { openAlone } from "./engine/open-image.ts";
@@ -109,6 +110,7 @@ export async function openDaemon(env: Environment, options: DaemonOptions): Prom
     newId,
     existing: places.existing,
     formats: new Map(FORMATS.map(({ name }) => [name, fileEnding(name)])),
+    allowsUrl: (url) => isAllowed(url, settings.urls),
     roots: new Set(Object.keys(settings.roots)),
   });
   const server = stack.use(

@@ -216,7 +216,7 @@ const shape = z.strictObject({
   roots: z.record(name, path).default({}),
   volumes: z.record(name, volume).default({}),
   /** Folders of web servers that images may be imported from. */
-  urls: z.union([z.literal("any"), z.array(z.url({ protocol: /^https?$/ }))]).default([]),
+  urls: z.union([z.enum(["any", "anywhere"]), z.array(z.url({ protocol: /^https?$/ }))]).default([]),
   limits: z
     .strictObject({
       threads: z.int().min(1).max(1024).exactOptional(),

@@ -56,6 +56,7 @@ export function builtInSettings(
     regions: { east: { imageStore: "east-images" }, west: { imageStore: "west-images" } },
     destinations: { ...sample("east"), ...sample("west") },
     roots: { home: directory ?? env["HOME"] ?? homedir() },
-    urls: "any",
+    // Whoever has the token of this daemon is at home on this host.
+    urls: "anywhere",
   });
 }

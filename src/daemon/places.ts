@@ -6,12 +6,13 @@ import { Fault } from "../fault/fault.ts";
 import type { TaskPlaces } from "../schedule/ports.ts";
 import type { ServicePorts } from "../service/ports.ts";
 import { openFile } from "../source/file/file.ts";
-import { openHttp } from "../source/http/http.ts";
+import { openHttpWhere } from "../source/http/http.ts";
 import { openDirectory } from "../store/directory/directory.ts";
 import { existingInDirectory } from "../store/directory/existing.ts";
 import type { OssConfig } from "../store/oss/config.ts";
 import type { S3Config } from "../store/s3/config.ts";
 import type { SwiftConfig } from "../store/swift/config.ts";
+import { checkUrl, type UrlRule } from "./url-rule.ts";
 
 /** What one name of a credential stands for. */
 export interface Credential {
@@ -26,8 +27,7 @@ export interface Allowed {
   readonly roots: ReadonlyMap<string, string>;
   /** Directories that the configuration itself names as destinations; others must lie below a root. */
   readonly directories: readonly string[];
-  /** Folders of web servers. */
-  readonly urls: readonly string[] | "any";
+  readonly urls: UrlRule;
 }
 
 export interface DaemonPlaces extends TaskPlaces {
@@ -68,6 +68,13 @@ export function daemonPlaces(allowed: Allowed): DaemonPlaces {
     throw new Fault("PERMISSION", `destination ${destination.name}: ${object} leads out of its directory`);
   }
 
+  /** The file itself, where the object is a link. */
+  async function storedFileOf(destination: Destination, object: string): Promise<string> {
+    const path = await realPath(await fileOf(destination, object), object);
+    if (within(path, await directoryOf(destination))) return path;
+    throw new Fault("PERMISSION", `destination ${destination.name}: ${object} leads out of its directory`);
+  }
+
   return {
     async destination(destination, object, signal) {
       switch (destination.provider) {
@@ -94,7 +101,7 @@ export function daemonPlaces(allowed: Allowed): DaemonPlaces {
     async source(destination, object, signal) {
       switch (destination.provider) {
         case "directory":
-          return openFile(await realPath(await fileOf(destination, object), object));
+          return openFile(await storedFileOf(destination, object));
         case "swift": {
           const { swiftSource } = await import("../store/swift/source.ts");
           const [container, name] = placeIn(destination, object);
@@ -113,10 +120,7 @@ export function daemonPlaces(allowed: Allowed): DaemonPlaces {
       }
     },
 
-    async url(url, signal) {
-      if (urls === "any" || urls.some((folder) => isBelow(url, folder))) return openHttp(url, signal);
-      throw new Fault("PERMISSION", `${url}: the daemon is configured to import from other places only`);
-    },
+    url: (url, signal) => openHttpWhere((asked) => checkUrl(asked, urls, signal), url, signal),
 
     async file(root, path) {
       const directory = roots.get(root);
@@ -180,12 +184,4 @@ async function realPath(path: string, name: string): Promise<string> {
 
 function within(path: string, directory: string): boolean {
   return path === directory || path.startsWith(directory.endsWith(sep) ? directory : `${directory}${sep}`);
-}
-
-/** On the same server, and in the folder or below it. */
-function isBelow(url: string, folder: string): boolean {
-  const [asked, allowed] = [URL.parse(url), URL.parse(folder)];
-  if (asked === null || allowed === null || asked.origin !== allowed.origin) return false;
-  const path = allowed.pathname.endsWith("/") ? allowed.pathname : `${allowed.pathname}/`;
-  return asked.pathname === allowed.pathname || asked.pathname.startsWith(path);
 }

@@ -19,6 +19,8 @@ export interface ServicePorts {
   ) => Promise<readonly string[]>;
   /** Every format that can be written, with the ending of its files, such as `.qcow2`. */
   readonly formats: ReadonlyMap<string, string>;
+  /** Whether images may be imported from the URL, as far as the URL itself tells. */
+  readonly allowsUrl: (url: string) => boolean;
   /** Names of the directories that files and volumes may lie in. */
   readonly roots: ReadonlySet<string>;
 }

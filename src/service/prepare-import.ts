@@ -84,12 +84,13 @@ async function checkSource(
   request: ImportRequest,
   region: Region,
   caller: Caller,
-  { record, roots }: ServicePorts,
+  { record, roots, allowsUrl }: ServicePorts,
 ): Promise<Versioned<Volume> | undefined> {
   switch (source.kind) {
     case "url":
       checkUrl(source.url);
-      return undefined;
+      if (allowsUrl(source.url)) return undefined;
+      throw refusal("url-refused", "images are imported from other places only: ask the operator");
     case "object": {
       checkObjectName(source.object);
       const destination = await usableDestination(record.catalogue, caller, source.destination);

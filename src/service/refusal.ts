@@ -25,6 +25,7 @@ const REASONS = {
   "exports-refused": "PERMISSION",
   "imports-refused": "PERMISSION",
   "destination-image-store": "PERMISSION",
+  "url-refused": "PERMISSION",
   // the image
   "image-status": "PRECONDITION",
   "image-being-copied": "PRECONDITION",

@@ -1,11 +1,12 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Destination } from "../../src/catalog/destination.ts";
 import { type Allowed, daemonPlaces } from "../../src/daemon/places.ts";
+import type { Fault } from "../../src/fault/fault.ts";
 
 const never = new AbortController().signal;
 let home: string;
@@ -94,6 +95,17 @@ describe("directories", () => {
     });
   });
 
+  it.each(["quay", "root/below"])("are not left by a link that is read: %s", async (name) => {
+    symlinkSync(path("secret", "disk.raw"), path(name, "link.raw"));
+    await expect(places().source(directory(path(name)), "link.raw", never)).rejects.toMatchObject({
+      code: "PERMISSION",
+    });
+    writeFileSync(path(name, "own.raw"), "own");
+    symlinkSync("own.raw", path(name, "inside.raw"));
+    await using source = await places().source(directory(path(name)), "inside.raw", never);
+    expect(source.size).toBe(3);
+  });
+
   it("tell which objects are there, or on their way (FJ-7)", async () => {
     writeFileSync(path("quay", "there.raw"), "");
     writeFileSync(path("quay", ".coming.raw.diskferry-part"), "");
@@ -130,42 +142,86 @@ describe("stores", () => {
 const OSS = { region: "cn-x", accessKeyId: "x", accessKeySecret: "x", addressing: "path" } as const;
 
 describe("URLs", () => {
-  it("are asked in the folders that are allowed, and in no others", async () => {
-    const seen: string[] = [];
-    const server = createServer((request, response) => {
-      seen.push(request.url ?? "");
-      response.writeHead(206, {
-        "content-range": "bytes 0-0/10",
-        "accept-ranges": "bytes",
-        etag: '"x"',
-        "content-length": "1",
-      });
-      response.end(request.method === "HEAD" ? undefined : "x");
+  let base: string;
+  let seen: string[];
+  let server: Server;
+  beforeEach(async () => {
+    seen = [];
+    server = createServer((request, response) => {
+      const path = request.url ?? "";
+      seen.push(path);
+      const to = new URL(path, "http://x").searchParams.get("to");
+      if (to !== null) return void response.writeHead(302, { location: to }).end();
+      response.writeHead(206, { "content-range": "bytes 0-0/10", etag: '"x"', "content-length": "1" });
+      response.end("x");
     });
     await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-    const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const { url } = places({ urls: [`${base}/images`] });
-    const ask = (address: string): Promise<string> =>
-      url(address, never).then(
-        () => "asked",
-        (fault: { code: string }) => fault.code,
-      );
+    base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  afterEach(() => new Promise((done) => server.close(done)));
+
+  const ask = async (urls: Allowed["urls"], address: string): Promise<string> => {
+    try {
+      await using _ = await places({ urls }).url(address, never);
+      return "asked";
+    } catch (error) {
+      const { code, message } = error as Fault;
+      expect(message).not.toContain("secret");
+      return code;
+    }
+  };
+
+  it("are asked in the folders that are allowed, and in no others", async () => {
+    const urls = [`${base}/images`];
     for (const address of [
-      `${base}/secret`,
+      `${base}/other?Signature=secret`,
       `${base}/images2/x`,
-      `${base}/images/../secret`,
-      "http://127.0.0.1:1/images/x",
+      `${base}/images/../other`,
+      "http://user:secret@127.0.0.1:1/images/x",
     ]) {
-      expect(await ask(address)).toBe("PERMISSION");
+      expect(await ask(urls, address)).toBe("PERMISSION");
     }
     expect(seen).toEqual([]);
-    await ask(`${base}/images/x`);
-    expect(seen).toContain("/images/x");
-    expect(
-      await places()
-        .url("https://x/", never)
-        .catch((fault: { code: string }) => fault.code),
-    ).toBe("PERMISSION");
-    await new Promise((done) => server.close(done));
+    expect(await ask(urls, `${base}/images/x`)).toBe("asked");
+    expect(await ask([], "https://x/")).toBe("PERMISSION");
+  });
+
+  it("redirect within the folders that are allowed, and not out of them", async () => {
+    const urls = [`${base}/images`];
+    expect(await ask(urls, `${base}/images/x?to=/other`)).toBe("PERMISSION");
+    expect(await ask(urls, `${base}/images/x?to=/images/y%3Fto=/other`)).toBe("PERMISSION");
+    expect(seen).toEqual([
+      "/images/x?to=/other",
+      "/images/x?to=/images/y%3Fto=/other",
+      "/images/y?to=/other",
+    ]);
+    expect(await ask(urls, `${base}/images/x?to=/images/y`)).toBe("asked");
+  });
+
+  it("of this host and its networks are asked when they are named, or when anywhere is meant", async () => {
+    const { port } = new URL(base);
+    for (const host of [
+      "127.0.0.1",
+      "localhost",
+      "0x7f.1",
+      "[::1]",
+      "[::ffff:127.0.0.1]",
+      "0.0.0.0",
+      "10.1.2.3",
+      "169.254.169.254",
+      "192.168.1.1",
+      "172.31.0.1",
+      "[fd00::1]",
+      "[fe80::1]",
+      "[64:ff9b::7f00:1]",
+    ]) {
+      expect([host, await ask("any", `http://${host}:${port}/x`)]).toEqual([host, "PERMISSION"]);
+    }
+    expect(seen).toEqual([]);
+    expect(await ask("anywhere", `${base}/x`)).toBe("asked");
+  });
+
+  it("need a host that has an address", async () => {
+    expect(await ask("any", "http://nowhere.invalid/x")).toBe("NETWORK");
   });
 });

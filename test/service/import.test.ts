@@ -69,6 +69,7 @@ describe("an import is refused", () => {
     ["ftp://host/disk.raw", "malformed"],
     ["file:///etc/passwd", "malformed"],
     ["not a url", "malformed"],
+    ["https://closed/disk.raw?Signature=secret", "url-refused"],
     ["https://host/disk.raw", "accepted"],
   ])("or not, from %s", async (url, reason) => {
     const asked = ask(from({ kind: "url", url }));

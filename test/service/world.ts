@@ -50,6 +50,7 @@ export async function world(): Promise<World> {
       ["raw", ".raw"],
       ["vhd", ".vhd"],
     ]),
+    allowsUrl: (url) => !url.startsWith("https://closed/"),
     roots: new Set(["volumes"]),
   };
   const made: World = {

@@ -182,10 +182,20 @@ const MAX_REDIRECTS = 5;
  * redirects, but never from https to http. A user and password in the URL are sent as Basic authorization.
  * @throws Fault NOT_FOUND, PERMISSION, CREDENTIALS, STORE_PROTOCOL (no byte ranges), NETWORK, TIMEOUT.
  */
-export async function openHttp(address: string, signal: AbortSignal): Promise<Source> {
+export function openHttp(address: string, signal: AbortSignal): Promise<Source> {
+  return openHttpWhere(async () => {}, address, signal);
+}
+
+/** The same, where `check` is asked about the URL, and about each that it redirects to, and throws if it must not be asked. */
+export async function openHttpWhere(
+  check: (url: string) => Promise<void>,
+  address: string,
+  signal: AbortSignal,
+): Promise<Source> {
   const name = withoutSecrets(address);
   let { url, headers } = withBasicAuthorization(address);
   for (let redirects = 0; ; redirects += 1) {
+    await check(url);
     const reply = await lookAt(url, headers, name, signal);
     const location = reply.headers["location"];
     if (reply.status < 300 || reply.status > 399 || location === undefined) {
