@@ -32,6 +32,8 @@ export async function transferStdin(
   }
   const place = await fileInDirectory(request.destination, request.source.location, "raw");
   await using destination = await ports.places.destination(place, signal);
+  // A stream is never gone on with: what an earlier one has left when it was killed is an orphan.
+  if (request.unfinished === "discard") await destination.removeOrphans(signal);
   const { events } = ports;
   events.onStage("transfer");
   const streamTo = ports.places.streamTo(request.destination);

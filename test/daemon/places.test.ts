@@ -108,7 +108,7 @@ describe("directories", () => {
 
   it("tell which objects are there, or on their way (FJ-7)", async () => {
     writeFileSync(path("quay", "there.raw"), "");
-    writeFileSync(path("quay", ".coming.raw.diskferry-part"), "");
+    writeFileSync(path("quay", ".coming.raw.0123abcd.diskferry-part"), "");
     const { existing } = places();
     const asked = ["there.raw", "coming.raw", "new.raw"];
     expect(await existing(directory(path("quay")), asked, never)).toEqual(["there.raw", "coming.raw"]);

@@ -130,7 +130,7 @@ describe("a cancel", () => {
     const { id } = await exported();
     await held.reached;
     expect((await real.task(id))?.progress).toBe(progress);
-    expect(quay.files("quay")).toEqual(["quay/.out.raw.diskferry-part"]);
+    expect(quay.files("quay")).toEqual(["quay/.out.raw.part"]);
     expect(await quay.cancel(id)).toMatchObject({ cancel: { stopAt: progress } });
     held.release();
     expect(await quay.ended(id)).toMatchObject({ state: "canceled", progress });
@@ -171,10 +171,7 @@ describe("a cancel", () => {
     await begin(Number.POSITIVE_INFINITY);
     const { id } = await quay.accept(exportOf(source, ["one.raw", "two.raw"]));
     await held.reached;
-    expect(quay.files("quay").sort()).toEqual([
-      "quay/.one.raw.diskferry-part",
-      "quay/.two.raw.diskferry-part",
-    ]);
+    expect(quay.files("quay").sort()).toEqual(["quay/.one.raw.part", "quay/.two.raw.part"]);
     await quay.cancel(id);
     held.release();
     expect(await quay.ended(id)).toMatchObject({ state: "canceled", progress: 96 });

@@ -5,6 +5,7 @@ import { Fault, type FaultCode } from "../../src/fault/fault.ts";
 import type { Scheduler } from "../../src/schedule/scheduler.ts";
 import { openFile } from "../../src/source/file/file.ts";
 import type { Destination } from "../../src/store/store.ts";
+import type { TaskEvent } from "../../src/task/step.ts";
 import { noise } from "../oracle/disk.ts";
 import { partGate } from "./gate.ts";
 import { copyOf, exportOf, type Harbour, harbour, importOf, never, PART } from "./harbour.ts";
@@ -82,6 +83,64 @@ describe("an outage", () => {
     expect([waits[0], waits.at(-1)]).toEqual([2500, 900_000]);
     expect((await quay.record.catalogue.images.get("west-made"))?.entry.status).toBe("CreateFailed");
     await expectNothingLeft();
+  });
+});
+
+describe("a store that asks for patience", () => {
+  it.each([
+    [1500.25, 2500],
+    [4000.5, 4001],
+    [1e300, 30 * 60_000],
+  ])(
+    "after %d ms: the task waits %i, whole milliseconds and within the bound",
+    async (retryAfterMs, wait) => {
+      quay.before = (destination) => ({
+        ...destination,
+        begin: () => Promise.reject(new Fault("THROTTLED", "slow down", { retryAfterMs })),
+      });
+      scheduler = await quay.start();
+      quay.freeze();
+      const { id } = await quay.accept(exportOf("east-a", ["out.raw"]));
+      const { notBefore = 0, times } = await quay.until(id, ({ setback }) => setback !== undefined);
+      expect(notBefore - times.changedAt).toBe(wait);
+    },
+  );
+});
+
+describe("a record that fails for good", () => {
+  /** From now on it refuses these events, as if they could not be written. */
+  function refusing(...kinds: readonly TaskEvent["kind"][]): void {
+    const real = quay.record;
+    quay.record = {
+      ...real,
+      async apply(task, event, at) {
+        if (kinds.includes(event.kind)) throw new Fault("INTERNAL", `${event.kind} cannot be written`);
+        return real.apply(task, event, at);
+      },
+    };
+  }
+
+  it("ends the task where the record takes the end", async () => {
+    refusing("sealing");
+    scheduler = await quay.start();
+    const { id } = await quay.accept(exportOf("east-a", ["out.raw"]));
+    expect(await quay.ended(id)).toMatchObject({
+      state: "failed",
+      attempts: 1,
+      failure: { code: "INTERNAL", message: expect.stringContaining("sealing cannot be written") },
+    });
+    await expectNothingLeft();
+  });
+
+  it("ends the run where it does not even take that", async () => {
+    refusing("sealing", "failed", "requeued");
+    const lost = Promise.withResolvers<void>();
+    quay.onNote = (event) => event === "run-lost" && lost.resolve();
+    scheduler = await quay.start();
+    await quay.accept(exportOf("east-a", ["out.raw"]));
+    await lost.promise;
+    await scheduler.drain(60_000);
+    expect(quay.outcomes).toEqual(["lost"]);
   });
 });
 
@@ -177,7 +236,7 @@ describe("what dead tasks have left", () => {
     scheduler = await quay.start({ mostRuns: 0 });
     await scheduler.removeOrphans(never);
     expect(quay.files("state")).toEqual([`state/${alive.id}`]);
-    expect(quay.files("quay")).toEqual(["quay/.alive.raw.diskferry-part"]);
+    expect(quay.files("quay")).toEqual(["quay/.alive.raw.part"]);
   });
 
   it("is never an object that is complete, unless its task is known to have failed", async () => {

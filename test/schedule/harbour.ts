@@ -35,6 +35,8 @@ export interface Harbour extends AsyncDisposable {
   readonly ports: SchedulePorts;
   /** What was noted. */
   readonly notes: { readonly event: string; readonly fields: Readonly<Record<string, unknown>> }[];
+  /** Told of every note. */
+  onNote: (event: string) => void;
   readonly outcomes: RunOutcome[];
   readonly cancels: { readonly stopAt: number; readonly seconds: number }[];
   /** Closes the record, for another process to open it. */
@@ -57,11 +59,12 @@ export interface Harbour extends AsyncDisposable {
   until(id: string, is: (task: Task) => boolean): Promise<Task>;
   ended(id: string): Promise<Task>;
   events(id?: string): Promise<readonly RecordedEvent[]>;
-  /** Files in the folders of the harbour, hidden ones included. */
+  /** Files in the folders of the harbour, hidden ones included; of a half-written file `part` stands for its id. */
   files(...folders: string[]): string[];
 }
 
 const REGIONS = ["east", "west", "north"];
+const PARTIAL = /\.[0-9a-f]{8}\.diskferry-part$/;
 /** 64 KiB: one slot of a raw disk is one percent of a disk of 85 of them. */
 export const PART = 64 * KiB;
 
@@ -90,6 +93,7 @@ export async function harbour(regions: Partial<Region> = {}): Promise<Harbour> {
   const self: Harbour = {
     record,
     notes: [],
+    onNote: () => {},
     outcomes: [],
     cancels: [],
     before: (destination) => destination,
@@ -122,7 +126,10 @@ export async function harbour(regions: Partial<Region> = {}): Promise<Harbour> {
         producer: self.producer,
         stateDirectory: path("state"),
         metrics: metricsOf(self),
-        note: (_level, event, fields) => self.notes.push({ event, fields }),
+        note(_level, event, fields) {
+          self.notes.push({ event, fields });
+          self.onNote(event);
+        },
         now: () => (frozen ?? Date.now()) + ahead,
         random: () => 0,
       };
@@ -224,7 +231,7 @@ export async function harbour(regions: Partial<Region> = {}): Promise<Harbour> {
     files: (...folders) =>
       folders.flatMap((folder) => {
         try {
-          return readdirSync(path(folder)).map((name) => `${folder}/${name}`);
+          return readdirSync(path(folder)).map((name) => `${folder}/${name.replace(PARTIAL, ".part")}`);
         } catch {
           return [];
         }

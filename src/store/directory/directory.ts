@@ -1,8 +1,13 @@
-/** A directory on this host: a sparse file, written beside its final name and renamed when it is complete. */
+/**
+ * A directory on this host: a sparse file, written beside its final name and renamed when it is complete. Each upload
+ * writes a file of its own, so that two at once into one name never mix.
+ */
+import { randomBytes } from "node:crypto";
 import {
   type FileHandle,
   link,
   open,
+  readdir,
   readFile,
   realpath,
   rename,
@@ -20,12 +25,14 @@ import type { Destination, Landed, Upload, UploadIntent, UploadToken } from "../
 const UNHEARD_MS = 60_000;
 /** Names the half-written file until it is renamed. */
 const SUFFIX = ".diskferry-part";
+const ID_BYTES = 4;
 
+/** @throws Fault USAGE when the name is one of those that half-written files have. */
 export async function openDirectory(path: string): Promise<Destination> {
+  refusePartialName(path);
   // Two names of one directory are one place.
   const parent = await realpath(dirname(resolve(path))).catch(() => dirname(resolve(path)));
   const final = join(parent, basename(resolve(path)));
-  const partial = partialOf(final);
   const boot = await bootId();
   return {
     name: path,
@@ -45,54 +52,87 @@ export async function openDirectory(path: string): Promise<Destination> {
     },
     async begin(intent) {
       await refuseExisting(final, path, intent);
-      const inode = await makePartial(partial, path);
-      return fileUpload(final, partial, path, intent, { boot, inode });
+      const id = randomBytes(ID_BYTES).toString("hex");
+      const inode = await makePartial(partialOf(final, id), path);
+      return fileUpload(final, path, intent, { boot, inode, id });
     },
     async resume(token, intent) {
       await refuseExisting(final, path, intent);
-      // After a power loss the page cache is gone, and with it what the journal believes to be written.
-      if (token["boot"] !== boot) throw new Fault("NOT_FOUND", `${path}: the host was restarted since`);
+      const partial = partialOf(final, String(token["id"]));
       const found = await stat(partial).catch((error: unknown) => {
         throw Fault.from(error, partial);
       });
       if (found.ino !== token["inode"]) throw new Fault("NOT_FOUND", `${partial}: is of another transfer`);
-      return fileUpload(final, partial, path, intent, token);
+      // After a power loss the page cache is gone, and with it what the journal believes to be written.
+      if (token["boot"] !== boot) {
+        await rm(partial, { force: true });
+        throw new Fault("NOT_FOUND", `${path}: the host was restarted since`);
+      }
+      return fileUpload(final, path, intent, token);
     },
     async landed(token) {
       const found = await stat(final).catch(() => undefined);
       if (found === undefined || found.ino !== token["inode"]) return undefined;
-      await rm(partial, { force: true });
+      await rm(partialOf(final, String(token["id"])), { force: true });
       return { name: path, size: found.size, confirmed: {} };
     },
     async discard(token) {
-      for (const left of [partial, final]) {
+      for (const left of [partialOf(final, String(token["id"])), final]) {
         const found = await stat(left).catch(() => undefined);
         if (found?.ino === token["inode"]) await rm(left, { force: true });
       }
     },
-    removeOrphans: () => rm(partial, { force: true }),
+    async removeOrphans() {
+      for (const partial of await partialsOf(final)) await rm(partial, { force: true });
+    },
     async removeUnheard(about) {
-      const found = await stat(partial).catch(() => undefined);
-      const afterMs = (found?.birthtimeMs ?? 0) - about.getTime();
-      if (afterMs >= -UNHEARD_MS && afterMs <= UNHEARD_MS) await rm(partial, { force: true });
+      for (const partial of await partialsOf(final)) {
+        const found = await stat(partial).catch(() => undefined);
+        const afterMs = (found?.birthtimeMs ?? 0) - about.getTime();
+        // What has data was heard of: the token is noted before the first byte.
+        const unheard = found?.size === 0 && afterMs >= -UNHEARD_MS && afterMs <= UNHEARD_MS;
+        if (unheard) await rm(partial, { force: true });
+      }
     },
     source: async () => openFile(final),
     async [Symbol.asyncDispose]() {},
   };
 }
 
-/** Where a file is written before it gets its name. */
-export function partialOf(final: string): string {
-  return join(dirname(final), `.${basename(final)}${SUFFIX}`);
+/** Where an upload writes before its file gets its name. */
+function partialOf(final: string, id: string): string {
+  return join(dirname(final), `.${basename(final)}.${id}${SUFFIX}`);
 }
 
-function fileUpload(
-  final: string,
-  partial: string,
-  name: string,
-  intent: UploadIntent,
-  token: UploadToken,
-): Upload {
+/** Paths of the files that uploads to this name have begun. */
+export async function partialsOf(final: string): Promise<readonly string[]> {
+  const names = await readdir(dirname(final)).catch((error: unknown) => {
+    const fault = Fault.from(error, dirname(final));
+    if (fault.code === "NOT_FOUND") return [];
+    throw fault;
+  });
+  return names.filter((name) => isPartialOf(basename(final), name)).map((name) => join(dirname(final), name));
+}
+
+/** Whether a file of this name is being written to become `object`. */
+function isPartialOf(object: string, name: string): boolean {
+  if (!name.startsWith(`.${object}.`) || !name.endsWith(SUFFIX)) return false;
+  const id = name.slice(object.length + 2, -SUFFIX.length);
+  return id.length === 2 * ID_BYTES && /^[0-9a-f]+$/.test(id);
+}
+
+/** @throws Fault USAGE */
+export function refusePartialName(path: string): void {
+  if (path.endsWith(SUFFIX)) {
+    throw new Fault(
+      "USAGE",
+      `${path}: names that end in ${SUFFIX} are kept for files that are being written`,
+    );
+  }
+}
+
+function fileUpload(final: string, name: string, intent: UploadIntent, token: UploadToken): Upload {
+  const partial = partialOf(final, String(token["id"]));
   return {
     token,
     besides: 0,
@@ -123,11 +163,10 @@ function fileUpload(
   };
 }
 
-/** A new, empty file; what stood there is an orphan. */
+/** A new, empty file. */
 async function makePartial(partial: string, name: string): Promise<number> {
   let file: FileHandle | undefined;
   try {
-    await rm(partial, { force: true });
     file = await open(partial, "wx", 0o644);
     return (await file.stat()).ino;
   } catch (error) {

@@ -2,11 +2,11 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "../../fault/fault.ts";
-import { partialOf } from "./directory.ts";
+import { partialsOf, refusePartialName } from "./directory.ts";
 
 /**
  * The files that are there, or are being written.
- * @throws Fault NOT_FOUND when the directory is not there.
+ * @throws Fault NOT_FOUND when the directory is not there; USAGE when a name is one that half-written files have.
  */
 export async function existingInDirectory(
   directory: string,
@@ -16,7 +16,8 @@ export async function existingInDirectory(
   const found: string[] = [];
   for (const object of objects) {
     const final = join(directory, object);
-    if ((await isThere(final)) || (await isThere(partialOf(final)))) found.push(object);
+    refusePartialName(final);
+    if ((await isThere(final)) || (await partialsOf(final)).length > 0) found.push(object);
   }
   return found;
 }
