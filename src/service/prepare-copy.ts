@@ -53,8 +53,8 @@ export async function prepareCopy(
           verify: request.verify ?? "by the store",
         },
         regions: [...new Set([from.id, to.id])],
-        // D4: ImageCopyConflict.
-        exclusive: [`copy ${source.id} to ${to.id}`],
+        // D4: ImageCopyConflict. What other projects do with a shared image is not the caller's to see.
+        exclusive: [`copy ${source.id} to ${to.id} for ${caller.project}`],
       }),
       at: ports.now(),
       images: [reserved.image],

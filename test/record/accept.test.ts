@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { volume } from "../../src/catalog/volume.ts";
+import type { Fault } from "../../src/fault/fault.ts";
 import type { ClientToken } from "../../src/record/record.ts";
 import { NOW } from "../task/tasks.ts";
 import {
@@ -115,6 +116,19 @@ describe("a client token", () => {
 });
 
 describe("a name that a task claims", () => {
+  it("tells of the task that stands in the way only to its own project", async () => {
+    const { id } = await accepted(file.record, exportTask({ exclusive: ["x"] }));
+    const refused = (project: string) =>
+      accepted(file.record, exportTask({ exclusive: ["x"], project })).catch((fault: Fault) =>
+        fault.toWire(),
+      );
+    expect(await refused("p1")).toMatchObject({ code: "CONFLICT", details: { exclusive: "x", task: id } });
+    const other = await refused("p2");
+    expect(other).toMatchObject({ code: "CONFLICT", details: { exclusive: "x" } });
+    expect(JSON.stringify(other)).not.toContain(id);
+    expect(Object.keys((other as Fault).details)).toEqual(["exclusive"]);
+  });
+
   it("FJ-6: is free again only when the task has ended", async () => {
     const { record } = file;
     const first = await accepted(record, exportTask({ exclusive: ["export image-1 bucket"] }));

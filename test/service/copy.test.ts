@@ -93,6 +93,14 @@ describe("a copy", () => {
   });
 });
 
+it("D4: a copy stands in the way of its own project alone", async () => {
+  await change(here, { image: { visibility: "shared", sharedWith: ["p2"] } });
+  const within = { to: "east", target: { name: "twin" } };
+  await ask(within);
+  expect(await reasonOf(ask(within, BOB))).toBe("accepted");
+  expect(await reasonOf(ask({ ...within, target: { name: "other" } }, BOB))).toBe("copy-unfinished");
+});
+
 describe("a copy is refused", () => {
   const OLD = Date.UTC(2013, 6, 14);
 

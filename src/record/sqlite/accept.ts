@@ -20,7 +20,7 @@ export function accept(database: Database, reservable: Reservable, acceptance: A
   const earlier = token === undefined ? undefined : replayed(database, token);
   if (earlier !== undefined) return { task: earlier, when: "before" };
   // Before all else: that the same is being done already says more than what follows from it.
-  for (const name of acceptance.task.exclusive) refuseClaimed(database, name);
+  for (const name of acceptance.task.exclusive) refuseClaimed(database, name, acceptance.task.project);
   reserve(database, reservable, acceptance);
   const task = insertTask(database, acceptance.task, at);
   for (const name of new Set(task.exclusive)) {
@@ -93,14 +93,16 @@ function refuseSameName(database: Database, { project, region, name }: Image): v
   });
 }
 
-function refuseClaimed(database: Database, name: string): void {
+/** Of a task of another project nothing is told but that there is one. */
+function refuseClaimed(database: Database, name: string, project: string): void {
   const holder = database.one(
-    "SELECT id FROM task JOIN claimed_name ON claimed_name.task = task.sequence WHERE claimed_name.name = ?",
+    "SELECT id, project FROM task JOIN claimed_name ON claimed_name.task = task.sequence WHERE claimed_name.name = ?",
     name,
   );
   if (holder === undefined) return;
+  const own = holder["project"] === project;
   throw new Fault("CONFLICT", `another task is not finished yet: ${name}`, {
-    details: { exclusive: name, task: String(holder["id"]) },
+    details: { exclusive: name, ...(own ? { task: String(holder["id"]) } : {}) },
   });
 }
 
