@@ -8,7 +8,7 @@ import { formatByUserName } from "../format/registry.ts";
 import type { Destination, UploadIntent } from "../store/store.ts";
 import { digestImage, type ReadPorts } from "../transfer/digest-image.ts";
 import { type Journal, memoryJournal, openJournal } from "../transfer/journal.ts";
-import type { Adopt, TransferPorts, TransferResult } from "../transfer/request.ts";
+import type { Adopt, TransferPorts, TransferResult, Unlike } from "../transfer/request.ts";
 import { transfer } from "../transfer/transfer.ts";
 import { CLOSED_GATE, type OpenedImage } from "./open-image.ts";
 
@@ -27,6 +27,8 @@ export interface LandRequest {
   readonly memory: number;
   readonly bandwidth: number;
   readonly existing: UploadIntent["existing"];
+  /** Absent: `refuse`. */
+  readonly unlike?: Unlike;
   /** Snapshot of the image that was opened. */
   readonly snapshot?: string;
 }

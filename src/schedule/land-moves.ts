@@ -152,6 +152,8 @@ async function landAll(
           memory: share.memory,
           bandwidth: share.bandwidth,
           existing: "refuse",
+          // The journal is the task's own: what differs is how the task would go on now, not what it is to make.
+          unlike: "discard",
         },
         opened,
         destination,

@@ -10,11 +10,16 @@ import type { Progress } from "./shared.ts";
 /** What is stored as it stands in the source, where the layout can adopt it. */
 export type Adopt = "coded units" | "nothing";
 
+/** What becomes of an unfinished transfer of another source, version, options or plan that the journal knows. */
+export type Unlike = "refuse" | "discard";
+
 export interface TransferRequest {
   readonly image: Image;
   readonly layout: Layout;
   readonly destination: Destination;
   readonly existing: UploadIntent["existing"];
+  /** Absent: `refuse`. */
+  readonly unlike?: Unlike;
   /** Jobs at once, at most. */
   readonly concurrency: number;
   /** Bytes of memory that all lanes together may take; at least one lane runs. */

@@ -116,6 +116,11 @@ export async function openRun(
     const { unfinished } = journal;
     if (unfinished === undefined) return undefined;
     if (unfinished.identity !== identity) {
+      if (request.unlike === "discard") {
+        await destination.discard(unfinished.token, signal);
+        await journal.forget();
+        return undefined;
+      }
       throw new Fault(
         "ALREADY_EXISTS",
         `${destination.name}: an unfinished transfer with another source, options or version stands here; ` +

@@ -1,5 +1,5 @@
 /** What a task comes to when its daemon ends in its midst, in good order or not, and another begins. */
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Fault } from "../../src/fault/fault.ts";
 import type { Scheduler } from "../../src/schedule/scheduler.ts";
@@ -172,6 +172,48 @@ describe("a daemon that is killed", () => {
       .map(({ event }) => event)
       .filter(({ kind }) => kind === "started");
     expect(started.at(-1)).toMatchObject({ slots: [] });
+  });
+});
+
+describe("a task that a restart finds changed", () => {
+  /** The same bytes in another version of the source. */
+  const touch = (): void => utimesSync(quay.path("east", "stored"), 1, 1);
+
+  it("begins anew, and leaves nothing of what it had landed", async () => {
+    gated(30);
+    const scheduler = await quay.start();
+    const { id } = await quay.accept(exportOf("east-a", ["out.raw"]));
+    await quay.until(id, ({ progress }) => progress === 40);
+    await gate.waiting(1);
+    await scheduler.drain(0);
+    touch();
+    gated(Number.POSITIVE_INFINITY);
+    const next = await quay.start();
+    await landedWell(id);
+    expect(gate.passed).toBe(85);
+    await next.drain(60_000);
+    expect(quay.files("quay", "state")).toEqual(["quay/out.raw"]);
+  });
+
+  it("begins anew though its object is published already", async () => {
+    gated(Number.POSITIVE_INFINITY);
+    const held = holdEvent(quay.record, "cataloguing", never);
+    const real = quay.record;
+    quay.record = held.record;
+    const scheduler = await quay.start();
+    const { id } = await quay.accept(exportOf("east-a", ["out.raw"]));
+    await held.reached;
+    quay.record = { ...real, apply: () => Promise.reject(new Fault("IO", "the daemon is dead")) };
+    const drained = scheduler.drain(0);
+    await real.recover("host-1", Date.now());
+    held.release();
+    await drained;
+    touch();
+    quay.record = real;
+    gated(Number.POSITIVE_INFINITY);
+    await quay.start();
+    await landedWell(id);
+    expect(gate.passed).toBe(85);
   });
 });
 
