@@ -13,6 +13,7 @@ import type { DaemonSettings } from "./config/daemon-settings.ts";
 import { type DaemonSummary, summaryOf } from "./config/daemon-summary.ts";
 import { builtInSettings, daemonDirectory, readDaemonSettings } from "./config/read-daemon-settings.ts";
 import type { Environment } from "./config/settings.ts";
+import { auditTo } from "./daemon/audit.ts";
 import { tellManager } from "./daemon/manager.ts";
 import { type DaemonPlaces, daemonPlaces } from "./daemon/places.ts";
 import { type Configured, registerConfigured } from "./daemon/register.ts";
@@ -104,8 +105,10 @@ export async function openDaemon(env: Environment, options: DaemonOptions): Prom
   });
   stack.defer(() => work.end());
   const { grants, token } = await grantsOf(settings, directory);
+  const audit = auditTo(record, (...said) => log.note(...said));
   const service = createService({
     record,
+    audit,
     now: Date.now,
     newId,
     existing: places.existing,
@@ -120,7 +123,7 @@ export async function openDaemon(env: Environment, options: DaemonOptions): Prom
       grants,
       service,
       daemon: work,
-      audit: (entry) => record.audit(entry),
+      audit,
       metrics: { access: settings.metrics.access, ...metrics },
       log,
       now: Date.now,

@@ -34,6 +34,7 @@ export interface ServerOptions {
   readonly grants: Grants;
   readonly service: Service;
   readonly daemon: Daemon;
+  /** Never throws: an answer does not depend on it. */
   readonly audit: TaskRecord["audit"];
   readonly metrics: MetricsOptions;
   /** Asked in this order, after our own. */

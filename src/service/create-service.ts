@@ -24,7 +24,7 @@ import { checkBandwidth } from "./wellformed.ts";
 const PROBE_MS = 20_000;
 
 export function createService(ports: ServicePorts): Service {
-  const { record, now } = ports;
+  const { record, audit, now } = ports;
   const feed = new EventFeed(record);
 
   /** Notes who asked for what, and what came of it. */
@@ -35,7 +35,7 @@ export function createService(ports: ServicePorts): Service {
     work: () => Promise<T>,
   ): Promise<T> {
     const note = (outcome: string, of: string) =>
-      record.audit({ at: now(), actor: name, project, action, outcome, subject: of, requestId });
+      audit({ at: now(), actor: name, project, action, outcome, subject: of, requestId });
     try {
       const done = await work();
       await note("done", typeof subject === "string" ? subject : subject(done));
@@ -63,6 +63,9 @@ export function createService(ports: ServicePorts): Service {
       const acceptance = await checked(caller, request, signal);
       return await record.accept(token === undefined ? acceptance : { ...acceptance, token });
     } catch (error) {
+      // The same request may have been accepted meanwhile: then it is what stands in its own way.
+      const earlier = token === undefined ? undefined : await record.replayed(token).catch(() => undefined);
+      if (earlier !== undefined) return { task: earlier, when: "before" };
       throw withReason(error);
     }
   }

@@ -1,9 +1,12 @@
 /** What the use cases need from outside. */
 import type { Destination } from "../catalog/destination.ts";
+import type { AuditEntry } from "../record/audit.ts";
 import type { TaskRecord } from "../record/record.ts";
 
 export interface ServicePorts {
   readonly record: TaskRecord;
+  /** Never throws: an answer does not depend on it. */
+  readonly audit: (entry: AuditEntry) => Promise<void>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** A new id: unique everywhere, ascending in time. */

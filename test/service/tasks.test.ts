@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { region } from "../../src/catalog/region.ts";
+import { Fault } from "../../src/fault/fault.ts";
+import type { ExportRequest } from "../../src/service/request.ts";
 import { ALL, accepted, exportTask } from "../record/record-file.ts";
 import { NOW } from "../task/tasks.ts";
 import { ANN, BOB, EXPORT, never, ROOT, reasonOf, storedImage, type World, world } from "./world.ts";
@@ -192,4 +194,54 @@ it("who asked for what is noted, and what came of it", async () => {
     ["bob", "export", "", "image-not-found"],
     ["ann", "export", task.id, "done"],
   ]);
+});
+
+describe("while the audit log cannot be written", () => {
+  beforeEach(() => {
+    here.file.record.audit = () => Promise.reject(new Fault("NO_SPACE", "record.db: the disk is full"));
+  });
+
+  it("what is accepted is answered as accepted, and the daemon's log has the note", async () => {
+    const { task } = await here.service.exportImage(ANN, EXPORT, never);
+    expect(await here.file.record.task(task.id)).toBeDefined();
+    expect((await here.service.cancelTask(ANN, task.id)).state).toBe("canceled");
+    expect(here.notes).toEqual(["audit-lost", "audit-lost"]);
+  });
+
+  it("what is refused is refused for its own reason", async () => {
+    const asked = here.service.exportImage(ANN, { ...EXPORT, destination: "none" }, never);
+    expect(await reasonOf(asked)).toBe("destination-not-found");
+    expect(here.notes).toEqual(["audit-lost"]);
+  });
+});
+
+describe("a request that is repeated with its token", () => {
+  const token = { value: "t-1", action: "ExportImage" };
+
+  it("is answered as the first, also when that is accepted while the second is being checked", async () => {
+    const { record } = here.file;
+    const { rehearse } = record;
+    const ask = () => here.service.exportImage(ANN, { ...EXPORT, token }, never);
+    let first: string | undefined;
+    record.rehearse = async (acceptance) => {
+      record.rehearse = rehearse;
+      first = (await ask()).task.id;
+      await rehearse(acceptance);
+    };
+    expect(await ask()).toMatchObject({ when: "before", task: { id: first } });
+  });
+
+  it("is refused with other parameters, also when the first is accepted meanwhile", async () => {
+    const { record } = here.file;
+    const { rehearse } = record;
+    const ask = (given: Partial<ExportRequest> = {}) =>
+      here.service.exportImage(ANN, { ...EXPORT, ...given, token }, never);
+    record.rehearse = async (acceptance) => {
+      record.rehearse = rehearse;
+      await ask();
+      await rehearse(acceptance);
+    };
+    expect(await reasonOf(ask({ bandwidth: 7 }))).toBe("export-unfinished");
+    expect(await reasonOf(ask({ bandwidth: 7 }))).toBe("token-mismatch");
+  });
 });

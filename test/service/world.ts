@@ -4,6 +4,7 @@ import { type Image, image, imageDisk } from "../../src/catalog/image.ts";
 import { type Project, project } from "../../src/catalog/project.ts";
 import { type Region, region } from "../../src/catalog/region.ts";
 import { volume } from "../../src/catalog/volume.ts";
+import { auditTo } from "../../src/daemon/audit.ts";
 import type { Caller } from "../../src/service/caller.ts";
 import { createService } from "../../src/service/create-service.ts";
 import type { ServicePorts } from "../../src/service/ports.ts";
@@ -23,6 +24,8 @@ export interface World extends AsyncDisposable {
   readonly existing: Set<string>;
   /** How often stores were asked. */
   readonly probes: string[];
+  /** What went to the daemon's log. */
+  readonly notes: string[];
   /** Milliseconds since 1970; moves when a test moves it. */
   time: number;
 }
@@ -33,9 +36,11 @@ export async function world(): Promise<World> {
   const file = await recordFile();
   const existing = new Set<string>();
   const probes: string[] = [];
+  const notes: string[] = [];
   let ids = 0;
   const ports: ServicePorts = {
     record: file.record,
+    audit: auditTo(file.record, (_, event) => notes.push(event)),
     now: () => made.time,
     newId: () => {
       ids += 1;
@@ -58,6 +63,7 @@ export async function world(): Promise<World> {
     file,
     existing,
     probes,
+    notes,
     time: NOW,
     [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
   };

@@ -22,6 +22,7 @@ const MOST_AUDITS = 200;
 
 export interface AdminOptions {
   readonly daemon: Daemon;
+  /** Never throws: an answer does not depend on it. */
   readonly audit: TaskRecord["audit"];
   /** Milliseconds since 1970. */
   readonly now: () => number;
