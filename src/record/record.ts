@@ -52,7 +52,10 @@ export interface TaskRecord extends AsyncDisposable {
    * ever takes part in more runs of a kind than it has slots. A run that only cleans up takes no slot.
    */
   claim(claim: Claim): Promise<readonly Task[]>;
-  /** Queues again every task that this runner holds: for a daemon that starts, and knows that it runs nothing. */
+  /**
+   * Queues again every task that this runner holds: for a daemon that starts, and knows that it runs nothing. What has
+   * been lost too often is given up, and has failed.
+   */
   recover(runner: string, at: number): Promise<readonly Task[]>;
   /** When the earliest of the waiting tasks that are held back beyond `at` may start. */
   nextStart(at: number): Promise<number | undefined>;

@@ -1,5 +1,6 @@
 /** How a task changes: one pure function from a task and an event to the task after it, or to a refusal. */
 import { dataProgress, PROGRESS, stopLine } from "./bands.ts";
+import { lostRuns } from "./lost-run.ts";
 import {
   type Failure,
   isFinal,
@@ -27,8 +28,13 @@ export type TaskEvent =
   | { readonly kind: "limited"; readonly bandwidth: number }
   /** The run ended in good order and goes on later (FJ-33). */
   | { readonly kind: "parked" }
-  /** The run was lost or failed, and is worth another. */
-  | { readonly kind: "requeued"; readonly setback?: Failure; readonly notBefore?: number }
+  /** The run failed, or was lost with its daemon, and is worth another. */
+  | {
+      readonly kind: "requeued";
+      readonly setback?: Failure;
+      readonly lost?: true;
+      readonly notBefore?: number;
+    }
   /** A cancelling run has reached its stop line, and nothing of it is left in the destination. */
   | { readonly kind: "stopped" }
   | { readonly kind: "succeeded"; readonly result: TaskResult }
@@ -99,9 +105,10 @@ function run(task: Task, event: RunEvent, at: number): Task | Refusal {
     case "parked":
       return backInQueue(task);
     case "requeued": {
-      const { setback, notBefore } = event;
+      const { setback, lost, notBefore } = event;
       return {
         ...backInQueue(task),
+        ...(lost === undefined ? {} : { lost: lostRuns(task) }),
         ...(setback === undefined ? {} : { setback, setbacks: (task.setbacks ?? 0) + 1 }),
         ...(notBefore === undefined ? {} : { notBefore }),
       };
@@ -142,9 +149,10 @@ function cancel(task: Task, at: number): Task | Refusal {
   }
   const line = stopLine(task.progress);
   if (line === undefined) return refuse("committing", "the result is being published; too late to cancel");
-  // What waits between two runs gets no further; one more run cleans up.
+  // What waits between two runs gets no further; one more run cleans up, at once.
   const stopAt = task.run === undefined ? task.progress : line;
-  return { ...task, state: "cancelling", cancel: { acceptedAt: at, stopAt } };
+  const { notBefore: _, ...rest } = task;
+  return { ...rest, state: "cancelling", cancel: { acceptedAt: at, stopAt } };
 }
 
 function progressed(task: Task, counted: Omit<TaskBytes, "total">): Task {
@@ -179,7 +187,7 @@ function end(task: Task, state: "canceled" | "succeeded" | "failed", at: number)
 }
 
 function succeed(task: Task, result: TaskResult, at: number): Task {
-  const { setback: _, ...rest } = end(task, "succeeded", at);
+  const { setback: _, lost: __, ...rest } = end(task, "succeeded", at);
   return { ...rest, progress: PROGRESS.succeeded, result };
 }
 

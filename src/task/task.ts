@@ -101,6 +101,8 @@ export interface Task {
   readonly setback?: Failure;
   /** Runs that ended so. */
   readonly setbacks?: number;
+  /** Runs that have been lost since the task last got further. */
+  readonly lost?: LostRuns;
   /** Only of failed tasks. */
   readonly failure?: Failure;
   /** Only of succeeded tasks. */
@@ -113,6 +115,13 @@ export interface Task {
   readonly clientToken?: string;
   /** W3C trace context of the request. */
   readonly traceparent?: string;
+}
+
+/** Runs in a row whose daemon ended in their midst, and how far the task had come by then. */
+export interface LostRuns {
+  readonly runs: number;
+  readonly progress: number;
+  readonly committed: number;
 }
 
 export interface Run {

@@ -158,6 +158,23 @@ describe("after a crash", () => {
     expect((await record.task(first.id))?.attempts).toBe(2);
   });
 
+  it("what ends the daemon each time is given up, with what it had reserved, and held back before", async () => {
+    const poison = await accepted(file.record, exportTask());
+    let at = NOW;
+    for (let lost = 1; lost <= 6; lost += 1) {
+      at += 60_000;
+      const record = await file.reopen();
+      expect(ids(await record.claim({ ...ALL, at }))).toEqual([poison.id]);
+      const [back] = await record.recover("host-1", at);
+      expect(back?.state).toBe(lost < 6 ? "queued" : "failed");
+      if (lost >= 3 && lost < 6) expect(await record.claim({ ...ALL, at })).toEqual([]);
+    }
+    const next = await accepted(file.record, exportTask());
+    expect(ids(await file.record.claim({ ...ALL, at }))).toEqual([next.id]);
+    const events = await file.record.events({ after: 0, task: poison.id, limit: 99 });
+    expect(events.at(-1)?.event).toMatchObject({ kind: "failed", failure: { code: "INTERNAL" } });
+  });
+
   it("D1, FJ-25: an accepted cancel is still carried out, to its line", async () => {
     const task = await accepted(file.record, exportTask());
     await file.record.claim(ALL);
@@ -222,8 +239,10 @@ describe("D3: whatever is accepted, claimed, ended, parked, cancelled and lost",
     for (const task of tasks) if (isFinal(task.state)) expect(task.run).toBeUndefined();
     if (!claimed) return;
     const stuck = tasks.filter(
-      ({ state, spec, regions }) =>
-        state === "queued" && regions.every((region) => running(region, spec.kind) < 5),
+      ({ state, notBefore, spec, regions }) =>
+        state === "queued" &&
+        notBefore === undefined &&
+        regions.every((region) => running(region, spec.kind) < 5),
     );
     expect(ids(stuck)).toEqual([]);
   }

@@ -243,6 +243,11 @@ describe("a task that is queued again", () => {
     expect([started.attempts, started.notBefore, started.progress]).toEqual([2, undefined, 25]);
   });
 
+  it("waits no longer once it is cancelled", () => {
+    const task = after(runningAt(25), { kind: "requeued", setback: FAILURE, notBefore: NOW + 1_800_000 });
+    expect(after(task, CANCEL).notBefore).toBeUndefined();
+  });
+
   it("forgets its setback when it succeeds", () => {
     const task = after(runningAt(25), { kind: "requeued", setback: FAILURE });
     expect(after(task, ...WHOLE).setback).toBeUndefined();

@@ -3,6 +3,7 @@ import type { Image } from "../../catalog/image.ts";
 import type { Slots } from "../../catalog/region.ts";
 import type { Volume } from "../../catalog/volume.ts";
 import { Fault } from "../../fault/fault.ts";
+import { lossOf } from "../../task/lost-run.ts";
 import { madeImage, readVolumes, type TaskKind } from "../../task/spec.ts";
 import { isRefusal, mustStop, type Refusal, step, type TaskEvent } from "../../task/step.ts";
 import { isFinal, type Task } from "../../task/task.ts";
@@ -75,9 +76,12 @@ export function claim(database: Database, settled: Settled, { runner, at, most, 
 }
 
 export function recover(database: Database, settled: Settled, runner: string, at: number): Task[] {
-  const rows = database.all("SELECT id FROM task WHERE runner = ? ORDER BY sequence", runner);
-  return rows.flatMap((row) => {
-    const task = apply(database, settled, String(row["id"]), { kind: "requeued" }, at);
+  const rows = database.all("SELECT body FROM task WHERE runner = ? ORDER BY sequence", runner);
+  let suspects = 0;
+  return rows.map(taskOf).flatMap((held) => {
+    const loss = lossOf(held, suspects, at);
+    if (loss.kind === "requeued" && loss.notBefore !== undefined) suspects += 1;
+    const task = apply(database, settled, held.id, loss, at);
     return task === undefined || isRefusal(task) ? [] : [task];
   });
 }
