@@ -15,6 +15,7 @@ import { connectError } from "./connect/connect-error.ts";
 import { connectHandler } from "./connect/handler.ts";
 import { connectRoutes } from "./connect/routes.ts";
 import type { Daemon } from "./daemon.ts";
+import { defectNote } from "./defect.ts";
 import { eventsHandler } from "./events.ts";
 import { type Grants, identifier } from "./identify.ts";
 import {
@@ -86,10 +87,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
   const limits = { ...LIMITS, ...options.limits };
   const shutdown = new AbortController();
   const identify = identifier(grants);
-  const defect = (error: unknown, { requestId, operation }: Pick<Call, "requestId" | "operation">): void => {
-    const stack = error instanceof Error ? error.stack : undefined;
-    log.note("error", "defect", { requestId, operation, error: String(error), stack });
-  };
+  const defect = defectNote(log);
   const handlers = [
     connectHandler({
       routes: connectRoutes({ service, daemon, audit, now, healthMs: limits.healthMs }),

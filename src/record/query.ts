@@ -11,6 +11,8 @@ export interface TaskWhere {
   readonly region?: string;
   /** The image that is read or made. */
   readonly image?: string;
+  /** One of them is read or made. */
+  readonly images?: readonly string[];
   /** Accepted at this moment or later. */
   readonly acceptedFrom?: number;
   /** Accepted at this moment or earlier. */

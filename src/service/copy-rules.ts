@@ -5,6 +5,7 @@ import type { Region } from "../catalog/region.ts";
 import type { FaultDetails } from "../fault/fault.ts";
 import type { Caller } from "./caller.ts";
 import { type Reason, refusal } from "./refusal.ts";
+import type { CopyEncryption } from "./request.ts";
 import { owns } from "./visible.ts";
 
 /** CP-E26: snapshots made before this moment are too old. */
@@ -16,6 +17,7 @@ export interface CopyCase {
   readonly image: Image;
   readonly from: Region;
   readonly to: Region;
+  readonly encryption?: CopyEncryption;
 }
 
 interface CopyRule {
@@ -29,12 +31,6 @@ interface CopyRule {
 const across = ({ from, to }: CopyCase): boolean => from.id !== to.id;
 
 const RULES: readonly CopyRule[] = [
-  {
-    rule: "CP-E15",
-    reason: "payment-outstanding",
-    broken: ({ project }) => project.payment === "outstanding",
-    message: ({ project }) => `project ${project.id} has an outstanding payment`,
-  },
   {
     rule: "CP-E11",
     reason: "image-community",
@@ -133,10 +129,16 @@ const RULES: readonly CopyRule[] = [
     message: ({ from, to }) => `regulations forbid to copy from ${from.id} to ${to.id}`,
   },
   {
+    rule: "CP-E28, D6",
+    reason: "region-same",
+    broken: (copy) => !across(copy) && copy.encryption?.wanted === "no" && isEncrypted(copy.image),
+    message: ({ image }) => `image ${image.id}: is not decrypted within one region`,
+  },
+  {
     // Ciphertext can only be read with its key, which a copy is not given.
     rule: "CP-E29",
     reason: "image-encrypted",
-    broken: ({ image }) => image.encrypted === "yes" || image.disks.some((disk) => disk.encrypted === "yes"),
+    broken: ({ image }) => isEncrypted(image),
     message: ({ image }) => `image ${image.id}: is encrypted and cannot be copied`,
   },
   {
@@ -148,8 +150,18 @@ const RULES: readonly CopyRule[] = [
   },
 ];
 
+function isEncrypted({ encrypted, disks }: Image): boolean {
+  return encrypted === "yes" || disks.some((disk) => disk.encrypted === "yes");
+}
+
 function imageBytes({ disks }: Image): number {
   return disks.reduce((sum, { size }) => sum + (size ?? 0), 0);
+}
+
+/** CP-E15: before anything is asked of the image. @throws Fault PERMISSION */
+export function checkPayment({ id, payment }: Project): void {
+  if (payment === "settled") return;
+  throw refusal("payment-outstanding", `project ${id} has an outstanding payment`, { rule: "CP-E15" });
 }
 
 /** @throws the refusal of the first rule that is broken. */

@@ -6,9 +6,10 @@ import { isRefusal, type TaskEvent } from "../task/step.ts";
 import type { Task } from "../task/task.ts";
 import type { Caller } from "./caller.ts";
 import { catalogueUse } from "./catalogue.ts";
+import { deleteImage } from "./delete-image.ts";
 import { EventFeed } from "./feed.ts";
 import type { ServicePorts } from "./ports.ts";
-import { clientToken, type Prepared } from "./prepare.ts";
+import { clientToken, type Objects, type Prepared } from "./prepare.ts";
 import { prepareCopy } from "./prepare-copy.ts";
 import { prepareExport } from "./prepare-export.ts";
 import { prepareImport } from "./prepare-import.ts";
@@ -72,10 +73,11 @@ export function createService(ports: ServicePorts): Service {
 
   /** All that can be known before it is accepted. */
   async function checked(caller: Caller, request: TaskRequest, signal: AbortSignal): Promise<Acceptance> {
-    const { acceptance, absent } = await prepare(request, caller, ports);
+    const { acceptance, absent, present = [] } = await prepare(request, caller, ports);
     // What the record would refuse needs no question to a store: it says more than that a part is there already.
     await record.rehearse(acceptance);
     if (absent !== undefined) await refuseExisting(ports, absent, signal);
+    for (const objects of present) await refuseMissing(ports, objects, signal);
     return acceptance;
   }
 
@@ -122,6 +124,8 @@ export function createService(ports: ServicePorts): Service {
         checkBandwidth(bandwidth);
         return apply(caller, id, { kind: "limited", bandwidth });
       }),
+    deleteImage: (caller, request) =>
+      audited(caller, "delete image", request.image, () => deleteImage(record, caller, request)),
     watch,
     lastEvent: () => record.lastEvent(),
     usage: (caller) => usageOf(caller, ports),
@@ -144,14 +148,26 @@ function prepare(request: TaskRequest, caller: Caller, ports: ServicePorts): Pro
 }
 
 /** FJ-7. */
-async function refuseExisting(
-  { existing }: ServicePorts,
-  { destination, objects }: NonNullable<Prepared["absent"]>,
-  signal: AbortSignal,
-): Promise<void> {
-  const { name } = destination;
-  const found = await withDeadline(name, PROBE_MS, signal, (until) => existing(destination, objects, until));
-  const [first] = found;
+async function refuseExisting(ports: ServicePorts, asked: Objects, signal: AbortSignal): Promise<void> {
+  const { name } = asked.destination;
+  const [first] = await probe(ports, asked, signal);
   if (first === undefined) return;
   throw refusal("object-exists", `${name}: ${first} is there already`, { object: first });
+}
+
+/** IM-13. */
+async function refuseMissing(ports: ServicePorts, asked: Objects, signal: AbortSignal): Promise<void> {
+  const { name } = asked.destination;
+  const found = await probe(ports, asked, signal);
+  const missing = asked.objects.find((object) => !found.includes(object));
+  if (missing === undefined) return;
+  throw refusal("object-missing", `${name}: ${missing} is not there`, { object: missing });
+}
+
+function probe(
+  { existing }: ServicePorts,
+  { destination, objects }: Objects,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  return withDeadline(destination.name, PROBE_MS, signal, (until) => existing(destination, objects, until));
 }

@@ -8,7 +8,7 @@ import type { Caller } from "./caller.ts";
 import { namesForDisks } from "./objects.ts";
 import type { ServicePorts } from "./ports.ts";
 import { refusal } from "./refusal.ts";
-import type { NewImage } from "./request.ts";
+import type { ImportRequest, NewImage } from "./request.ts";
 import { checkDescription, checkName, checkWrite, malformed } from "./wellformed.ts";
 
 /** CP-10. */
@@ -41,7 +41,7 @@ export async function reserveImage(
   ports: ServicePorts,
   caller: Caller,
   region: Region,
-  given: NewImage,
+  given: ImportRequest["image"],
   from: { readonly image: Partial<Image>; readonly disks: readonly Partial<ImageDisk>[] },
   write: WriteOptions = region.imageWrite,
 ): Promise<Reserved> {
@@ -53,6 +53,7 @@ export async function reserveImage(
   const entry = image({
     ...from.image,
     ...described,
+    name: given.name ?? id,
     id,
     project: caller.project,
     region: region.id,

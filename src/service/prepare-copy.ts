@@ -1,6 +1,7 @@
 /** A copy: from a request to what is accepted, or to a refusal. */
 import type { Caller } from "./caller.ts";
-import { checkCopy } from "./copy-rules.ts";
+import { checkCopy, checkPayment } from "./copy-rules.ts";
+import { checkEncryption } from "./encryption-rules.ts";
 import { checkNewImage, reserveImage } from "./new-image.ts";
 import type { ServicePorts } from "./ports.ts";
 import { imageLimits, type Prepared, taskFor } from "./prepare.ts";
@@ -17,13 +18,17 @@ export async function prepareCopy(
   const from = await regionNamed(catalogue, request.from, "source-region-not-found");
   const to = await regionNamed(catalogue, request.to ?? request.from);
   const project = await projectOf(catalogue, caller);
+  checkPayment(project);
   const seen = await visibleImage(catalogue, caller, request.image);
   const source = seen.entry;
   if (source.region !== from.id) {
     throw refusal("image-not-found", `there is no image ${source.id} in ${from.id}`);
   }
   checkNewImage(request.target, project);
-  checkCopy({ caller, project, image: source, from, to });
+  const { encryption } = request;
+  const copy = { caller, project, image: source, from, to };
+  checkCopy(encryption === undefined ? copy : { ...copy, encryption });
+  if (encryption !== undefined) await checkEncryption({ ...copy, encryption }, ports.record.catalogue);
   const { description, osType, architecture, platform, bootMode } = source;
   const reserved = await reserveImage(
     ports,

@@ -7,7 +7,7 @@ import type { Acceptance } from "../record/record.ts";
 import type { Caller } from "./caller.ts";
 import { exportName, namesForDisks } from "./objects.ts";
 import type { ServicePorts } from "./ports.ts";
-import { type Prepared, taskFor, unfinishedLimit } from "./prepare.ts";
+import { checkRole, type Prepared, taskFor, unfinishedLimit } from "./prepare.ts";
 import { refusal } from "./refusal.ts";
 import type { ExportRequest } from "./request.ts";
 import { owns, projectOf, regionNamed, usableDestination, visibleImage } from "./visible.ts";
@@ -25,6 +25,7 @@ export async function prepareExport(
   if (request.region !== undefined) await regionNamed(catalogue, request.region);
   const project = await projectOf(catalogue, caller);
   checkProject(project);
+  checkRole(project, request.role);
   const source = await sourceOf(request, caller, ports);
   const region = await regionNamed(catalogue, source.region);
   checkRegion(region);
@@ -88,6 +89,7 @@ async function sourceOf(request: ExportRequest, caller: Caller, ports: ServicePo
   }
   const seen = await visibleImage(ports.record.catalogue, caller, from.image);
   checkImage(seen.entry, caller, request.region);
+  checkSize(seen.entry, request.largest);
   const { id, region, format, disks } = seen.entry;
   const source = { kind: "image", image: id } as const;
   return { id, from: source, region, format, disks: disks.length, volumes: [], unchanged: [seen] };
@@ -113,6 +115,19 @@ function checkImage(image: Image, caller: Caller, region: string | undefined): v
   if (image.disks.some(({ object }) => object === undefined)) {
     throw refusal("snapshot-missing", `image ${id}: one of its disks is not stored`);
   }
+}
+
+/** EX-9, EX-10. */
+function checkSize({ id, disks }: Image, largest: ExportRequest["largest"]): void {
+  if (largest === undefined) return;
+  const data = disks.slice(1);
+  if (
+    data.length <= largest.dataDisks &&
+    data.every(({ virtualSize }) => virtualSize <= largest.dataDiskBytes)
+  ) {
+    return;
+  }
+  throw refusal("image-disks", `image ${id}: has more or larger data disks than may be exported`);
 }
 
 function checkProject(project: Project): void {

@@ -6,7 +6,7 @@ import type { DiskSource } from "../task/spec.ts";
 import type { Caller } from "./caller.ts";
 import { checkNewImage, reserveImage } from "./new-image.ts";
 import type { ServicePorts } from "./ports.ts";
-import { imageLimits, type Prepared, taskFor } from "./prepare.ts";
+import { checkRole, imageLimits, type Objects, type Prepared, taskFor } from "./prepare.ts";
 import { refusal } from "./refusal.ts";
 import type { ImportRequest } from "./request.ts";
 import { projectOf, regionNamed, usableDestination } from "./visible.ts";
@@ -28,6 +28,7 @@ export async function prepareImport(
   if (project.imports === "refused") {
     throw refusal("imports-refused", `project ${project.id} may not import images`);
   }
+  checkRole(project, request.role);
   checkNewImage(request.image, project);
   if (disks.length === 0 || disks.length > MOST_DISKS) {
     throw malformed("disks", `an image has 1 to ${MOST_DISKS} disks`);
@@ -75,7 +76,22 @@ export async function prepareImport(
       unchanged: [],
       limits: imageLimits(project, region.id),
     },
+    present: request.objects === "now" ? await objectsOf(request, caller, ports) : [],
   };
+}
+
+async function objectsOf(
+  { disks }: ImportRequest,
+  caller: Caller,
+  { record }: ServicePorts,
+): Promise<readonly Objects[]> {
+  const found: Objects[] = [];
+  for (const { source } of disks) {
+    if (source.kind !== "object") continue;
+    const destination = await usableDestination(record.catalogue, caller, source.destination);
+    found.push({ destination, objects: [source.object] });
+  }
+  return found;
 }
 
 /** The volume, if it is one. */
@@ -115,7 +131,7 @@ async function checkSource(
 function exclusiveNames({ disks, image, region }: ImportRequest, { project }: Caller): readonly string[] {
   return disks.flatMap(({ source }) =>
     source.kind === "object"
-      ? [`import ${source.destination}/${source.object} as ${project}/${region}/${image.name}`]
+      ? [`import ${source.destination}/${source.object} as ${project}/${region}/${image.name ?? ""}`]
       : [],
   );
 }

@@ -5,6 +5,7 @@ import type { Acceptance, ClientToken, Limit } from "../record/record.ts";
 import type { NewTask } from "../task/task.ts";
 import type { Caller } from "./caller.ts";
 import { fingerprint } from "./fingerprint.ts";
+import { refusal } from "./refusal.ts";
 import type { TaskRequest } from "./request.ts";
 import { checkBandwidth, checkToken } from "./wellformed.ts";
 
@@ -12,7 +13,20 @@ import { checkBandwidth, checkToken } from "./wellformed.ts";
 export interface Prepared {
   readonly acceptance: Acceptance;
   /** What must not be there yet (FJ-7). */
-  readonly absent?: { readonly destination: Destination; readonly objects: readonly string[] };
+  readonly absent?: Objects;
+  /** What must be there already (IM-13). */
+  readonly present?: readonly Objects[];
+}
+
+export interface Objects {
+  readonly destination: Destination;
+  readonly objects: readonly string[];
+}
+
+/** EX-12, IM-16. */
+export function checkRole({ id, roles }: Project, role: string | undefined): void {
+  if (role === undefined || roles.includes(role)) return;
+  throw refusal("role-missing", `project ${id}: has not granted role ${role}`);
 }
 
 export function taskFor(

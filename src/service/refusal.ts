@@ -24,6 +24,7 @@ const REASONS = {
   "payment-outstanding": "PERMISSION",
   "exports-refused": "PERMISSION",
   "imports-refused": "PERMISSION",
+  "role-missing": "PERMISSION",
   "destination-image-store": "PERMISSION",
   "url-refused": "PERMISSION",
   // the image
@@ -38,10 +39,26 @@ const REASONS = {
   "image-too-large": "PRECONDITION",
   "image-encrypted": "PRECONDITION",
   "image-shared": "PRECONDITION",
+  "image-in-use": "PRECONDITION",
+  "image-disks": "PRECONDITION",
   "snapshot-missing": "PRECONDITION",
   "snapshot-too-old": "PRECONDITION",
   "snapshot-refused": "PRECONDITION",
   "image-name-taken": "ALREADY_EXISTS",
+  "image-name-failed": "ALREADY_EXISTS",
+  // encryption
+  "key-service-disabled": "PRECONDITION",
+  "key-service-closed": "PRECONDITION",
+  "own-keys-refused": "PERMISSION",
+  "default-encryption": "PRECONDITION",
+  "key-state": "PRECONDITION",
+  "key-grant": "PERMISSION",
+  "key-tag-grant": "PERMISSION",
+  "region-own-keys": "PRECONDITION",
+  "region-algorithm": "PRECONDITION",
+  "region-encrypt-on-copy": "PRECONDITION",
+  "region-same": "PRECONDITION",
+  "encryption-unsupported": "UNSUPPORTED_FEATURE",
   // the volume
   "volume-status": "PRECONDITION",
   "volume-frozen": "PRECONDITION",
@@ -54,13 +71,16 @@ const REASONS = {
   "region-format": "PRECONDITION",
   "region-image-store": "PRECONDITION",
   "destination-region": "PRECONDITION",
-  // what stands in the way
+  // what stands in the way, or is not there where it must be
+  "object-missing": "NOT_FOUND",
   "object-exists": "ALREADY_EXISTS",
   "entry-exists": "ALREADY_EXISTS",
   "export-unfinished": "CONFLICT",
   "import-unfinished": "CONFLICT",
   "copy-unfinished": "CONFLICT",
   "object-unfinished": "CONFLICT",
+  /** Another task of that name is on its way to its end. */
+  cancelling: "CONFLICT",
   changed: "CONFLICT",
   "quota-images": "QUOTA_EXCEEDED",
   "quota-snapshots": "QUOTA_EXCEEDED",
@@ -103,8 +123,10 @@ function reasonOf({ code, details }: Fault): Reason | undefined {
       return reason in REASONS ? (reason as Reason) : undefined;
     }
     case "ALREADY_EXISTS":
-      return details["image"] === undefined ? "entry-exists" : "image-name-taken";
+      if (details["image"] === undefined) return "entry-exists";
+      return details["status"] === "CreateFailed" ? "image-name-failed" : "image-name-taken";
     case "CONFLICT": {
+      if (details["state"] === "cancelling") return "cancelling";
       const name = String(details["exclusive"] ?? "");
       return CLAIMED.find(([prefix]) => name.startsWith(prefix))?.[1] ?? "changed";
     }

@@ -43,6 +43,10 @@ export interface ExportRequest extends Asked {
   readonly write?: WriteOptions;
   /** What may not be exported twice at once: the image to one destination (FJ-6), or the image at all (EX-E13). */
   readonly alone?: "image and destination" | "image";
+  /** Largest image that is taken (EX-9, EX-10); absent: any. */
+  readonly largest?: { readonly dataDisks: number; readonly dataDiskBytes: number };
+  /** Role that the project must have granted (EX-12); absent: none. */
+  readonly role?: string;
 }
 
 /** What the new image is to be called and to carry. */
@@ -64,7 +68,12 @@ export interface ImportRequest extends Asked {
   readonly region: string;
   /** The first is the system disk. */
   readonly disks: readonly ImportedDisk[];
-  readonly image: NewImage;
+  /** Without a name it is called by its id (IM-3). */
+  readonly image: Omit<NewImage, "name"> & Partial<Pick<NewImage, "name">>;
+  /** When objects that are imported must be there: now (IM-13), or once the import begins. */
+  readonly objects?: "now" | "later";
+  /** Role that the project must have granted (IM-16); absent: none. */
+  readonly role?: string;
   /** Absent: as the region's image store keeps images. */
   readonly write?: WriteOptions;
   /** Whether volumes that are in use may be read (EV-7). */
@@ -80,9 +89,25 @@ export interface CopyRequest extends Asked {
   readonly to?: string;
   /** What is absent is as at the source, but for tags and resource group. */
   readonly target: Partial<NewImage>;
+  /** Absent: the copy is as plain as its source. */
+  readonly encryption?: CopyEncryption;
+}
+
+/** What a request says about encrypting the copy (CP-6 to CP-8). */
+export interface CopyEncryption {
+  readonly wanted: "yes" | "no" | "unsaid";
+  readonly key?: string;
+  readonly algorithm?: string;
 }
 
 export type TaskRequest = ExportRequest | ImportRequest | CopyRequest;
+
+export interface DeleteRequest {
+  readonly image: string;
+  readonly region: string;
+  /** Whether an image may be taken from those whom it is shared with. */
+  readonly shared: "refuse" | "allow";
+}
 
 /** Which tasks a caller wants to see. */
 export interface TaskListRequest {
@@ -92,6 +117,7 @@ export interface TaskListRequest {
   readonly states?: readonly TaskState[];
   readonly region?: string;
   readonly image?: string;
+  readonly images?: readonly string[];
   readonly acceptedFrom?: number;
   readonly acceptedTo?: number;
   readonly ids?: readonly string[];

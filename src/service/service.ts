@@ -16,6 +16,7 @@ import type { Task } from "../task/task.ts";
 import type { Caller } from "./caller.ts";
 import type {
   CopyRequest,
+  DeleteRequest,
   ExportRequest,
   ImportRequest,
   TaskListRequest,
@@ -36,6 +37,11 @@ export interface Service {
   cancelTask(caller: Caller, id: string): Promise<Task>;
   /** Bytes per second from now on; 0: no limit. */
   limitTask(caller: Caller, id: string, bandwidth: number): Promise<Task>;
+  /**
+   * Takes an image of the caller's own out of the catalogue; what is stored of its disks stays.
+   * @throws Fault NOT_FOUND; PRECONDITION, CONFLICT while a task makes or reads it, or others share it.
+   */
+  deleteImage(caller: Caller, request: DeleteRequest): Promise<void>;
   /** Replays, then goes on live, without a gap. Ends when the signal fires. */
   watch(caller: Caller, request: WatchRequest, signal: AbortSignal): AsyncIterable<RecordedEvent>;
   /** Number of the newest event: who asks before he reads something can watch it from there without a gap. */

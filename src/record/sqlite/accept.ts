@@ -82,27 +82,30 @@ function reserve(database: Database, { images, volumes }: Reservable, acceptance
 
 function refuseSameName(database: Database, { project, region, name }: Image): void {
   const same = database.one(
-    "SELECT id FROM image WHERE project = ? AND region = ? AND name = ?",
+    "SELECT id, body ->> '$.status' AS status FROM image WHERE project = ? AND region = ? AND name = ?",
     project,
     region,
     name,
   );
   if (same === undefined) return;
   throw new Fault("ALREADY_EXISTS", `there is an image named ${JSON.stringify(name)} in ${region} already`, {
-    details: { image: String(same["id"]) },
+    details: { image: String(same["id"]), status: String(same["status"]) },
   });
 }
 
 /** Of a task of another project nothing is told but that there is one. */
 function refuseClaimed(database: Database, name: string, project: string): void {
   const holder = database.one(
-    "SELECT id, project FROM task JOIN claimed_name ON claimed_name.task = task.sequence WHERE claimed_name.name = ?",
+    "SELECT id, project, state FROM task JOIN claimed_name ON claimed_name.task = task.sequence WHERE claimed_name.name = ?",
     name,
   );
   if (holder === undefined) return;
   const own = holder["project"] === project;
   throw new Fault("CONFLICT", `another task is not finished yet: ${name}`, {
-    details: { exclusive: name, ...(own ? { task: String(holder["id"]) } : {}) },
+    details: {
+      exclusive: name,
+      ...(own ? { task: String(holder["id"]), state: String(holder["state"]) } : {}),
+    },
   });
 }
 

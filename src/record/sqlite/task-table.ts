@@ -89,7 +89,7 @@ interface Conditions {
 }
 
 function conditions(where: TaskWhere): Conditions {
-  const { project, kinds, states, region, image, acceptedFrom, acceptedTo, ids } = where;
+  const { project, kinds, states, region, image, images, acceptedFrom, acceptedTo, ids } = where;
   const parts: Conditions[] = [{ sql: "TRUE", values: [] }];
   const add = (sql: string, ...values: SQLInputValue[]) => parts.push({ sql, values });
   if (project !== undefined) add("project = ?", project);
@@ -98,6 +98,11 @@ function conditions(where: TaskWhere): Conditions {
   if (ids !== undefined) parts.push(oneOf("id", ids));
   if (region !== undefined) add("EXISTS (SELECT 1 FROM json_each(regions) WHERE value = ?)", region);
   if (image !== undefined) add("(reads_image = ? OR makes_image = ?)", image, image);
+  if (images !== undefined) {
+    const list = JSON.stringify(images);
+    const among = (column: string) => `${column} IN (SELECT value FROM json_each(?))`;
+    add(`(${among("reads_image")} OR ${among("makes_image")})`, list, list);
+  }
   if (acceptedFrom !== undefined) add("accepted_at >= ?", acceptedFrom);
   if (acceptedTo !== undefined) add("accepted_at <= ?", acceptedTo);
   return {
