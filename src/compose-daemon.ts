@@ -115,6 +115,7 @@ export async function openDaemon(env: Environment, options: DaemonOptions): Prom
     formats: new Map(FORMATS.map(({ name }) => [name, fileEnding(name)])),
     allowsUrl: (url) => isAllowed(url, settings.urls),
     roots: new Set(Object.keys(settings.roots)),
+    regionsChanged: () => work.wake(),
   });
   const server = stack.use(
     await openServer({

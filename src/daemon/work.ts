@@ -13,6 +13,8 @@ export interface WorkOptions {
 }
 
 export interface Work extends Daemon {
+  /** Something may start now that could not before: limits have changed. */
+  wake(): void;
   /** Lays the work down for good. */
   end(): Promise<void>;
 }
@@ -76,6 +78,7 @@ export async function beginWork({ record, start, drainMs }: WorkOptions): Promis
         return Fault.from(error, "the record").message;
       }
     },
+    wake: () => scheduler.wake(),
     async drain() {
       drain().catch(() => {});
       return status();

@@ -10,7 +10,10 @@ import { checkBandwidth, checkPath, malformed } from "./wellformed.ts";
 
 type CatalogueUse = Pick<Service, "regions" | "projects" | "images" | "volumes" | "destinations" | "keys">;
 
-export function catalogueUse({ record, roots }: ServicePorts, audited: Audited): CatalogueUse {
+export function catalogueUse(
+  { record, roots, regionsChanged }: ServicePorts,
+  audited: Audited,
+): CatalogueUse {
   const { catalogue } = record;
   const idOf = ({ id }: { readonly id: string }): string => id;
   return {
@@ -26,6 +29,7 @@ export function catalogueUse({ record, roots }: ServicePorts, audited: Audited):
           checkSlots(region);
           checkBandwidth(region.bandwidth ?? 0);
         },
+        changed: regionsChanged,
       },
       audited,
     ),

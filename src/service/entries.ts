@@ -19,6 +19,8 @@ export interface Kind<Entry> {
   readonly lists: "own" | "all";
   /** What an entry must be like; throws a refusal. */
   readonly check?: (entry: Entry) => void;
+  /** Told of every change that was made. */
+  readonly changed?: () => void;
 }
 
 export type Audited = <T>(
@@ -34,9 +36,11 @@ export function entries<Entry>(kind: Kind<Entry>, audited: Audited): Entries<Ent
   const change = <T>(caller: Caller, action: string, subject: string, work: () => Promise<T>): Promise<T> =>
     audited(caller, `${action} ${name}`, subject, async () => {
       if (caller.role !== "admin") throw refusal("admins-only", `only admins ${action} a ${name}`);
-      return work().catch((error: unknown) => {
+      const done = await work().catch((error: unknown) => {
         throw withReason(error);
       });
+      kind.changed?.();
+      return done;
     });
   const shown = (caller: Caller, { entry, version }: Versioned<Entry>): Versioned<Entry> => ({
     entry: kind.shows?.(caller, entry) ?? entry,

@@ -26,4 +26,6 @@ export interface ServicePorts {
   readonly allowsUrl: (url: string) => boolean;
   /** Names of the directories that files and volumes may lie in. */
   readonly roots: ReadonlySet<string>;
+  /** Told that slots or bandwidth of a region may have changed. */
+  readonly regionsChanged: () => void;
 }

@@ -296,6 +296,7 @@ describe("slots", () => {
       slots: { copies: 5, exports: 2, imports: 5 },
     });
     expect(region).toMatchObject({ slots: { copies: 5, exports: 2, imports: 5 }, version: 2n });
+    expect(here.world.regionChanges).toBe(1);
     expect(await record.claim(ALL)).toHaveLength(2);
     const { regions } = await ann().regions.getUsage({});
     expect(regions.find((used) => used.region === "east")).toMatchObject({
@@ -310,6 +311,7 @@ describe("slots", () => {
     await expect(set).rejects.toMatchObject({ code: Code.InvalidArgument });
     const nothing = root().regions.setSlots({ region: "east" });
     await expect(nothing).rejects.toMatchObject({ code: Code.InvalidArgument });
+    expect(here.world.regionChanges).toBe(0);
   });
 
   it("of a region that is not there cannot be set", async () => {

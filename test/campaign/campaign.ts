@@ -13,7 +13,7 @@ const AT_WORK = 18;
 /** Runs that there are when an event kills the daemon. */
 const RUNS = 10;
 /** One in so many events of progress is answered with a cancel. */
-const CANCEL_ONE_IN = 60;
+const CANCEL_ONE_IN = 30;
 /** Without another moment the daemon is killed after so many events. */
 const LATEST = 150;
 

@@ -7,7 +7,7 @@ import { type RecordFile, recordFile } from "../record/record-file.ts";
 let file: RecordFile;
 let work: Work;
 /** Schedulers in the order of their start, each with what ends its drain. */
-let schedulers: { drained: number; readonly end: () => void }[];
+let schedulers: { drained: number; woken: number; readonly end: () => void }[];
 /** The next schedulers start only when it says so. */
 let starts: Promise<void>;
 
@@ -20,12 +20,14 @@ beforeEach(async () => {
     drainMs: 1234,
     start: async (): Promise<Scheduler> => {
       const { promise, resolve } = Promise.withResolvers<void>();
-      const own = { drained: 0, end: resolve };
+      const own = { drained: 0, woken: 0, end: resolve };
       schedulers.push(own);
       await starts;
       return {
         running: 3,
-        wake() {},
+        wake() {
+          own.woken += 1;
+        },
         removeOrphans: async () => 0,
         async drain(ms) {
           own.drained = ms;
@@ -60,6 +62,14 @@ describe("the work of a daemon", () => {
     expect(schedulers).toHaveLength(2);
     expect((await work.resume()).state).toBe("working");
     expect(schedulers).toHaveLength(2);
+  });
+
+  it("wakes the scheduler that works now", async () => {
+    await work.drain();
+    schedulers[0]?.end();
+    await work.resume();
+    work.wake();
+    expect(schedulers.map(({ woken }) => woken)).toEqual([0, 1]);
   });
 
   it("is not taken up again once the daemon ends", async () => {

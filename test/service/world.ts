@@ -22,6 +22,10 @@ export interface World extends AsyncDisposable {
   readonly file: RecordFile;
   /** Objects that are there already, as `destination/object`. */
   readonly existing: Set<string>;
+  /** What stores throw when they are asked; absent: they answer. */
+  failing?: Error;
+  /** How often the scheduler was told that limits may have changed. */
+  regionChanges: number;
   /** How often stores were asked. */
   readonly probes: string[];
   /** What went to the daemon's log. */
@@ -48,20 +52,27 @@ export async function world(): Promise<World> {
     },
     async existing({ name }, objects) {
       probes.push(name);
+      if (made.failing !== undefined) throw made.failing;
       return objects.filter((object) => existing.has(`${name}/${object}`));
     },
     formats: new Map([
       ["qcow2", ".qcow2"],
       ["raw", ".raw"],
       ["vhd", ".vhd"],
+      ["zvhd", ".zvhd"],
+      ["zvhd2", ".zvhd2"],
     ]),
     allowsUrl: (url) => !url.startsWith("https://closed/"),
     roots: new Set(["volumes"]),
+    regionsChanged() {
+      made.regionChanges += 1;
+    },
   };
   const made: World = {
     service: createService(ports),
     file,
     existing,
+    regionChanges: 0,
     probes,
     notes,
     time: NOW,
