@@ -66,6 +66,11 @@ async function afterFault(
     if (held.stop === "parking") return await tell(held, { kind: "parked" }, ports);
     ports.note("warn", "run-failed", { task: id, stage, code, message });
     const failure: Failure = { stage, code, message, retryable: fault.retryable };
+    if (task.cancel !== undefined) {
+      // FJ-25: it ends canceled, whatever it meets; nobody waits for data that is only to be removed.
+      if (!(await insist(held, { kind: "cut-short", failure }, ports))) return "lost";
+      return await cancel(held, folder, ports);
+    }
     const setbacks = (task.setbacks ?? 0) + 1;
     if (fault.retryable && setbacks < MOST_SETBACKS) {
       const notBefore = ports.now() + waitMs(setbacks, fault.retryAfterMs ?? 0, ports);
@@ -125,14 +130,22 @@ const OUTCOMES = {
 
 type LastEvent = Extract<TaskEvent, { readonly kind: keyof typeof OUTCOMES }>;
 
-/** Tells the record how the run has ended, until the record takes it: it must not be lost for a moment's trouble. */
+/** Tells the record how the run has ended. */
 async function tell(held: HeldTask, event: LastEvent, ports: SchedulePorts): Promise<RunOutcome> {
+  return (await insist(held, event, ports)) ? OUTCOMES[event.kind] : "lost";
+}
+
+/**
+ * Tells the record until the record takes it: the end of a run must not be lost for a moment's trouble. False when the
+ * run no longer holds the task.
+ */
+async function insist(held: HeldTask, event: TaskEvent, ports: SchedulePorts): Promise<boolean> {
   for (;;) {
     try {
       await held.report(event);
-      return OUTCOMES[event.kind];
+      return true;
     } catch (error) {
-      if (held.stop === "lost") return "lost";
+      if (held.stop === "lost") return false;
       const { code, message } = Fault.from(error, `task ${held.task.id}`);
       if (code !== "STORE_UNAVAILABLE") throw error;
       ports.note("error", "record-fails", { task: held.task.id, code, message });

@@ -35,6 +35,8 @@ export type TaskEvent =
       readonly lost?: true;
       readonly notBefore?: number;
     }
+  /** The run of a cancelled task cannot go on: the task stops where it stands, short of its line. */
+  | { readonly kind: "cut-short"; readonly failure: Failure }
   /** A cancelling run has reached its stop line, and nothing of it is left in the destination. */
   | { readonly kind: "stopped" }
   | { readonly kind: "succeeded"; readonly result: TaskResult }
@@ -113,6 +115,9 @@ function run(task: Task, event: RunEvent, at: number): Task | Refusal {
         ...(notBefore === undefined ? {} : { notBefore }),
       };
     }
+    case "cut-short":
+      if (task.cancel === undefined) return refuse("not-cancelling", "no cancel was accepted");
+      return { ...task, cancel: { ...task.cancel, stopAt: task.progress }, setback: event.failure };
     case "stopped":
       if (task.state !== "cancelling") return refuse("not-cancelling", "no cancel was accepted");
       if (!mustStop(task)) {

@@ -37,7 +37,7 @@ export interface TaskBytes {
 /** An accepted cancel. It is never withdrawn (FJ-25). */
 export interface Cancel {
   readonly acceptedAt: number;
-  /** Progress at which the task stops, and which it never passes. */
+  /** Progress at which the task stops, and which it never passes; falls to where a task stands that cannot go on. */
   readonly stopAt: number;
 }
 
@@ -97,7 +97,7 @@ export interface Task {
   readonly run?: Run;
   /** No run begins earlier. */
   readonly notBefore?: number;
-  /** Why the last run ended early, when the task was queued again. */
+  /** Why the last run ended early, when the task was queued again, or stopped short of its line. */
   readonly setback?: Failure;
   /** Runs that ended so. */
   readonly setbacks?: number;

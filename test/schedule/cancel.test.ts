@@ -1,6 +1,7 @@
 /** FJ-23 to FJ-32 and D1 with real transfers, whose parts a gate holds: where a cancelled task stops, and what it leaves. */
 import { writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Fault } from "../../src/fault/fault.ts";
 import type { Scheduler } from "../../src/schedule/scheduler.ts";
 import type { TaskEvent } from "../../src/task/step.ts";
 import type { Task } from "../../src/task/task.ts";
@@ -136,6 +137,36 @@ describe("a cancel", () => {
     expect(await quay.ended(id)).toMatchObject({ state: "canceled", progress });
     await expectNothingLeft();
   });
+
+  it.each(["NOT_FOUND", "NETWORK"] as const)(
+    "of a task that meets %s before its line stops it where it stands, and it is canceled (FJ-25)",
+    async (code) => {
+      await begin(1);
+      const { id } = await exported();
+      await quay.until(id, at(11));
+      expect(await quay.cancel(id)).toMatchObject({ cancel: { stopAt: 40 } });
+      await scheduler.drain(0);
+      const { places } = quay;
+      let broken = true;
+      quay.places = {
+        ...places,
+        async destination(...asked) {
+          if (!broken) return places.destination(...asked);
+          broken = false;
+          throw new Fault(code, "the store is not there");
+        },
+      };
+      await begin(Number.POSITIVE_INFINITY);
+      expect(await quay.ended(id)).toMatchObject({
+        state: "canceled",
+        progress: 11,
+        cancel: { stopAt: 11 },
+        setback: { code, stage: "opening" },
+      });
+      expect(gate.passed).toBe(0);
+      await expectNothingLeft();
+    },
+  );
 
   it("is refused once the commit has begun, and the task succeeds (D1)", async () => {
     const held = holdEvent(quay.record, "cataloguing", never);

@@ -167,6 +167,14 @@ describe("FJ-27 to FJ-32, D1: where a cancel stops a running task", () => {
     expect(after(cleaning, { kind: "stopped" })).toMatchObject({ state: "canceled", progress: 25 });
   });
 
+  it("FJ-25: stops where it stands what cannot go on to its line", () => {
+    const short = after(runningAt(25), CANCEL, { kind: "cut-short", failure: FAILURE });
+    expect(short).toMatchObject({ state: "cancelling", progress: 25, setback: FAILURE });
+    expect([short.cancel, mustStop(short)]).toEqual([{ acceptedAt: NOW, stopAt: 25 }, true]);
+    expect(after(short, { kind: "stopped" })).toMatchObject({ state: "canceled", progress: 25 });
+    expect(refusal(runningAt(25), { kind: "cut-short", failure: FAILURE })).toBe("not-cancelling");
+  });
+
   it("survives the loss of the run: the next one goes on to the same line", () => {
     const again = after(
       runningAt(25),

@@ -79,6 +79,7 @@ export function eventMessage({
 function saidBy(event: RecordedEvent["event"]): MessageInitShape<typeof TaskEventSchema> {
   switch (event.kind) {
     case "failed":
+    case "cut-short":
       return { failure: failureMessage(event.failure) };
     case "requeued":
       return {

@@ -64,6 +64,7 @@ export const EVENT = enumWords(
     limited: true,
     parked: true,
     requeued: true,
+    "cut-short": true,
     stopped: true,
     succeeded: true,
     failed: true,
