@@ -19,6 +19,8 @@ import { folderOf, removeFolder } from "./task-folder.ts";
 const MOST_SETBACKS = 12;
 const FIRST_WAIT_MS = 5_000;
 const LONGEST_WAIT_MS = 30 * 60_000;
+/** Between two attempts to clean up: who has cancelled waits for it (FJ-27). */
+const LONGEST_CLEAN_WAIT_MS = 60_000;
 /** How long one attempt to clean up may take. */
 const CLEAN_MS = 10 * 60_000;
 /** Between two attempts to tell the record how a run has ended. */
@@ -93,7 +95,8 @@ async function cancel(held: HeldTask, folder: string, ports: SchedulePorts): Pro
   } catch (error) {
     const { code, message, retryAfterMs } = Fault.from(error, `task ${id}`);
     ports.note("warn", "clean-up-failed", { task: id, code, message });
-    const notBefore = ports.now() + waitMs(attempts, retryAfterMs ?? 0, ports);
+    const waited = waitMs(attempts, retryAfterMs ?? 0, ports);
+    const notBefore = ports.now() + Math.min(LONGEST_CLEAN_WAIT_MS, waited);
     return tell(held, { kind: "requeued", notBefore }, ports);
   }
   const outcome = await tell(held, { kind: "stopped" }, ports);

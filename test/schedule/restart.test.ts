@@ -175,6 +175,39 @@ describe("a daemon that is killed", () => {
   });
 });
 
+describe("a cancel between two runs", () => {
+  it("is carried out at once, and cleaned up for again within a minute (FJ-27)", async () => {
+    gated(1);
+    quay.freeze();
+    let refusals = 0;
+    quay.before = (destination) => ({
+      ...gate.before(destination),
+      landed: () => Promise.reject(new Fault("NETWORK", "down")),
+      begin: () => Promise.reject(new Fault("THROTTLED", "later", { retryAfterMs: 20 * 60_000 })),
+      async removeUnheard() {
+        refusals += 1;
+        if (refusals < 8) throw new Fault("THROTTLED", "later", { retryAfterMs: 20 * 60_000 });
+      },
+    });
+    const scheduler = await quay.start();
+    const { id } = await quay.accept(exportOf("east-a", ["out.raw"]));
+    await quay.until(id, ({ setbacks }) => setbacks === 1);
+    await quay.cancel(id);
+    for (let attempts = 2; attempts < 9; attempts += 1) {
+      const { notBefore = 0, times } = await quay.until(
+        id,
+        (task) => task.attempts === attempts && task.stage === "waiting",
+      );
+      expect(notBefore - times.changedAt).toBe(60_000);
+      quay.later(60_000);
+      scheduler.wake();
+    }
+    expect(await quay.ended(id)).toMatchObject({ state: "canceled", attempts: 9 });
+    await scheduler.drain(60_000);
+    expect(quay.files("quay", "state")).toEqual([]);
+  });
+});
+
 describe("a task that a restart finds changed", () => {
   /** The same bytes in another version of the source. */
   const touch = (): void => utimesSync(quay.path("east", "stored"), 1, 1);
