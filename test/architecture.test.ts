@@ -40,7 +40,7 @@ const STRANGERS: readonly (readonly [string, string])[] = [
 ];
 
 /** Folders that hold one folder for each kind of a thing: kinds do not import each other. */
-const FAMILIES = ["format", "store", "source"];
+const FAMILIES = ["format", "store", "source", "api"];
 
 /** The control plane's model, record and use cases: they say what is to be done, and know nothing of how it is done. */
 const CONTROL = ["task", "catalog", "record", "service"];
@@ -143,7 +143,7 @@ describe("the map of folders", () => {
     expect(met.map(show)).toEqual([]);
   });
 
-  it("lets no kind of format, store or source import its sibling, relatives excepted", () => {
+  it("lets no kind of format, store, source or dialect import its sibling, relatives excepted", () => {
     const siblings = imports.filter(({ from, to }) => {
       const [mine, other] = [kindOf(from), kindOf(to)];
       if (mine === undefined || other === undefined || mine === other) return false;

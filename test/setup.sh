@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the programs that some tests hold diskferry against: qemu-img, a real Swift, Keystone and Ceph, a FAT checker.
+# Installs the programs that some tests hold diskferry against: qemu-img, a real Swift, Keystone and Ceph, OpenStack's clients,
+# a FAT checker.
 # Debian and Ubuntu, as root. Elsewhere it names what is missing: the tests that need it then skip, and say why.
 set -euo pipefail
 
@@ -7,6 +8,7 @@ packages=(
   qemu-utils                                             # qemu-img and qemu-io, the reference for image formats
   python3-swift python3-swiftclient                      # OpenStack Swift and its client
   python3-keystone python3-keystonemiddleware            # its identity service
+  python3-cinderclient python3-openstackclient           # clients that export volumes as images
   ceph-mon ceph-osd radosgw                              # Ceph with its S3 gateway
   libdeflate0 libzstd1                                   # faster deflate and zstd, used where they are found
   dosfstools mtools e2fsprogs                            # file systems: fsck.fat, mcopy, mke2fs

@@ -45,6 +45,13 @@ export function cut(response: HttpResponse): void {
 /** RFC 9113, section 7. */
 const NGHTTP2_CANCEL = 8;
 
+/** Fires when nobody waits for the answer any more, or all of it is sent. */
+export function untilClosed(response: HttpResponse): AbortSignal {
+  const left = new AbortController();
+  void closed(response).then(() => left.abort());
+  return left.signal;
+}
+
 /** Resolves when nothing more can be sent. */
 export function closed(response: HttpResponse): Promise<void> {
   const stream = "stream" in response ? response.stream : response;

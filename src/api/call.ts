@@ -10,8 +10,8 @@ export interface Call {
   readonly requestId: string;
   /** W3C trace context. */
   readonly traceparent?: string;
-  /** Absent: nobody that a token or certificate of ours tells of. */
-  readonly caller?: Caller;
+  /** Absent: nobody that a token or certificate of ours tells of. A dialect that knows him by a signature says so. */
+  caller?: Caller;
   /** What is asked for, for log and metrics: one of few. */
   operation: string;
   /** What came of it, where the HTTP status does not say it. */

@@ -1,10 +1,10 @@
-/** Who asks: told by a bearer token or a client certificate. */
+/** Who asks: told by a token or a client certificate. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { TLSSocket } from "node:tls";
 import type { Caller } from "../service/caller.ts";
 import { type HttpRequest, headerOf } from "./call.ts";
 
-type Granted = Pick<Caller, "name" | "project" | "role">;
+export type Granted = Pick<Caller, "name" | "project" | "role">;
 
 /** Who bears the token. The token itself is nowhere but with him. */
 export interface TokenGrant extends Granted {
@@ -29,8 +29,14 @@ export interface Grants {
 export function identifier(grants: Grants): (request: HttpRequest) => Granted | undefined {
   const tokens = grants.tokens.map((grant) => ({ digest: digestBytes(grant.sha256), grant }));
   return (request) => {
-    if (request.headers.authorization === undefined) return certified(request, grants.certificates);
-    const token = bearerOf(headerOf(request, "authorization"));
+    const { authorization, "x-auth-token": openStack } = request.headers;
+    if (authorization === undefined && openStack === undefined) {
+      return certified(request, grants.certificates);
+    }
+    const token =
+      authorization === undefined
+        ? headerOf(request, "x-auth-token")
+        : bearerOf(headerOf(request, "authorization"));
     if (token === undefined) return undefined;
     const digest = createHash("sha256").update(token).digest();
     // All of them, so that time tells nothing of which.

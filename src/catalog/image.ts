@@ -59,6 +59,8 @@ export interface Image {
   readonly cloudBox?: string;
   readonly resourceGroup?: string;
   readonly tags: readonly Tag[];
+  /** What clients of OpenStack keep with an image, such as `min_ram`; nothing depends on it. */
+  readonly properties?: Readonly<Record<string, string>>;
   /** The image that this one is a copy of. */
   readonly source?: { readonly image: string; readonly region: string };
   readonly osType: "linux" | "windows";

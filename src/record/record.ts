@@ -109,6 +109,8 @@ export interface ShelfQuery {
   readonly project?: string;
   readonly region?: string;
   readonly name?: string;
+  /** Of destinations: as the store calls it. */
+  readonly container?: string;
   readonly limit: number;
   /** Only ids after this one. */
   readonly after?: string;

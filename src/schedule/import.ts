@@ -5,6 +5,7 @@ import type { Source } from "../source/source.ts";
 import type { DiskSource, ImportSpec } from "../task/spec.ts";
 import { destinationNamed, type Move, pairs } from "./move.ts";
 import type { SchedulePorts } from "./ports.ts";
+import { checkSha1 } from "./source-checksum.ts";
 import { landedDisk } from "./stored-disk.ts";
 
 export async function importMoves(spec: ImportSpec, ports: SchedulePorts): Promise<readonly Move[]> {
@@ -16,6 +17,12 @@ export async function importMoves(spec: ImportSpec, ports: SchedulePorts): Promi
     write,
     async open(signal) {
       const { source, format } = await openSource(disk.source, ports, signal);
+      if (disk.sha1 !== undefined) {
+        await checkSha1(source, disk.sha1, signal).catch(async (error: unknown) => {
+          await source[Symbol.asyncDispose]();
+          throw error;
+        });
+      }
       return openAlone(source, disk.format ?? format, signal);
     },
     fit({ image, source }) {

@@ -8,6 +8,7 @@ import type { Caller } from "./caller.ts";
 import { catalogueUse } from "./catalogue.ts";
 import { deleteImage } from "./delete-image.ts";
 import { EventFeed } from "./feed.ts";
+import { findDestination } from "./find-destination.ts";
 import type { ServicePorts } from "./ports.ts";
 import { clientToken, type Objects, type Prepared } from "./prepare.ts";
 import { prepareCopy } from "./prepare-copy.ts";
@@ -128,6 +129,7 @@ export function createService(ports: ServicePorts): Service {
       audited(caller, "delete image", request.image, () => deleteImage(record, caller, request)),
     watch,
     lastEvent: () => record.lastEvent(),
+    findDestination: (caller, wanted) => findDestination(record.catalogue, caller, wanted),
     usage: (caller) => usageOf(caller, ports),
     async audits(caller, query) {
       if (caller.role !== "admin") throw refusal("admins-only", "only admins read the audit log");

@@ -9,13 +9,14 @@ import { namesForDisks } from "./objects.ts";
 import type { ServicePorts } from "./ports.ts";
 import { refusal } from "./refusal.ts";
 import type { ImportRequest, NewImage } from "./request.ts";
-import { checkDescription, checkName, checkWrite, malformed } from "./wellformed.ts";
+import { checkDescription, checkId, checkName, checkWrite, malformed } from "./wellformed.ts";
 
 /** CP-10. */
 const MOST_TAGS = 20;
 
 export function checkNewImage(given: Partial<NewImage>, project: Project): void {
   if (given.name !== undefined) checkName("name", given.name);
+  if (given.id !== undefined) checkId(given.id);
   checkDescription(given.description ?? "");
   const { tags = [], resourceGroup } = given;
   if (tags.length > MOST_TAGS) throw malformed("tags", `an image has at most ${MOST_TAGS} tags`);
@@ -47,9 +48,8 @@ export async function reserveImage(
 ): Promise<Reserved> {
   checkWrite(write, ports);
   const store = await storeOf(ports.record.catalogue, region);
-  const id = ports.newId();
+  const { sameName: _, id = ports.newId(), ...described } = given;
   const createdAt = ports.now();
-  const { sameName: _, ...described } = given;
   const entry = image({
     ...from.image,
     ...described,

@@ -29,7 +29,7 @@ export async function prepareCopy(
   const copy = { caller, project, image: source, from, to };
   checkCopy(encryption === undefined ? copy : { ...copy, encryption });
   if (encryption !== undefined) await checkEncryption({ ...copy, encryption }, ports.record.catalogue);
-  const { description, osType, architecture, platform, bootMode } = source;
+  const { description, osType, architecture, platform, bootMode, properties } = source;
   const reserved = await reserveImage(
     ports,
     caller,
@@ -42,6 +42,7 @@ export async function prepareCopy(
         architecture,
         platform,
         ...(bootMode === undefined ? {} : { bootMode }),
+        ...(properties === undefined ? {} : { properties }),
         source: { image: source.id, region: from.id },
       },
       disks: source.disks.map(({ kind, virtualSize }) => ({ kind, virtualSize })),

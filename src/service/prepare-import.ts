@@ -10,7 +10,7 @@ import { checkRole, imageLimits, type Objects, type Prepared, taskFor } from "./
 import { refusal } from "./refusal.ts";
 import type { ImportRequest } from "./request.ts";
 import { projectOf, regionNamed, usableDestination } from "./visible.ts";
-import { readableVolume } from "./volume-rules.ts";
+import { osTypeOf, readableVolume } from "./volume-rules.ts";
 import { checkObjectName, checkPath, checkUrl, checkWrite, malformed } from "./wellformed.ts";
 
 /** IM-12: one system disk and sixteen others. */
@@ -48,11 +48,16 @@ export async function prepareImport(
   if (new Set(volumes.map(({ entry }) => entry.id)).size < volumes.length) {
     throw malformed("disks", "two disks come from the same volume");
   }
+  const system = disks[0]?.source.kind === "volume" ? volumes[0] : undefined;
+  const given =
+    system === undefined
+      ? request.image
+      : { ...request.image, osType: osTypeOf(system.entry, request.image.osType) };
   const { image, to } = await reserveImage(
     ports,
     caller,
     region,
-    request.image,
+    given,
     { image: {}, disks: disks.map(({ virtualSize }) => (virtualSize === undefined ? {} : { virtualSize })) },
     request.write,
   );

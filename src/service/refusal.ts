@@ -7,6 +7,7 @@ const REASONS = {
   "page-token": "USAGE",
   "token-malformed": "USAGE",
   "token-mismatch": "IDEMPOTENCY_MISMATCH",
+  "container-form": "USAGE",
   // what is not there, or not for this caller to see
   "task-not-found": "NOT_FOUND",
   "image-not-found": "NOT_FOUND",

@@ -51,6 +51,8 @@ export interface ExportRequest extends Asked {
 
 /** What the new image is to be called and to carry. */
 export interface NewImage {
+  /** A UUID of the caller's own; absent: one is made. */
+  readonly id?: string;
   readonly name: string;
   readonly description?: string;
   readonly tags?: readonly Tag[];
@@ -59,6 +61,7 @@ export interface NewImage {
   readonly architecture?: string;
   readonly platform?: string;
   readonly bootMode?: string;
+  readonly properties?: Readonly<Record<string, string>>;
   /** Whether another image of the project may bear the name already; absent: it may not. */
   readonly sameName?: "refuse" | "allow";
 }

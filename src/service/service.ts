@@ -14,6 +14,7 @@ import type { RecordedEvent } from "../record/event.ts";
 import type { Accepted } from "../record/record.ts";
 import type { Task } from "../task/task.ts";
 import type { Caller } from "./caller.ts";
+import type { DestinationWanted } from "./find-destination.ts";
 import type {
   CopyRequest,
   DeleteRequest,
@@ -53,6 +54,9 @@ export interface Service {
   readonly volumes: Entries<Volume>;
   readonly destinations: Entries<Destination>;
   readonly keys: Entries<Key>;
+
+  /** @throws Fault NOT_FOUND; USAGE when containers of its region are written in another form. */
+  findDestination(caller: Caller, wanted: DestinationWanted): Promise<Destination>;
 
   /** What is in use of what there may be. */
   usage(caller: Caller): Promise<Usage>;

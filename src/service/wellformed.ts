@@ -37,6 +37,12 @@ export function checkName(field: string, name: string, most = MOST_NAME): void {
   }
 }
 
+/** RFC 9562. */
+export function checkId(id: string): void {
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)) return;
+  throw malformed("id", "id: a UUID");
+}
+
 export function checkDescription(text: string): void {
   if (text.length > MOST_DESCRIPTION || !text.isWellFormed()) {
     throw malformed("description", `description: use at most ${MOST_DESCRIPTION} characters`);

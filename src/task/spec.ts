@@ -40,6 +40,8 @@ export interface ImportedDisk {
   readonly format?: string;
   /** Bytes of the disk that the image is to have; not less than the content's. */
   readonly virtualSize?: number;
+  /** Of the bytes as they are stored there, in hex: others are refused. */
+  readonly sha1?: string;
 }
 
 /** How and where the image store of the task's region keeps what the task makes. */

@@ -62,6 +62,7 @@ const IMAGE = {
   cloudBox: "box",
   resourceGroup: "group",
   tags: [{ key: "a", value: "b" }],
+  properties: { min_ram: "512" },
   source: { imageId: "image-1", region: "west" },
   osType: OsType.WINDOWS,
   architecture: "arm64",

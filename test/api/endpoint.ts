@@ -2,14 +2,17 @@
 import { createHash } from "node:crypto";
 import { type Client, createClient, type Interceptor } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
+import type { AccessKey } from "../../src/api/access-key.ts";
 import { AdminService } from "../../src/api/connect/generated/diskferry/v1/admin_service_pb.ts";
 import { CatalogService } from "../../src/api/connect/generated/diskferry/v1/catalog_service_pb.ts";
 import { RegionService } from "../../src/api/connect/generated/diskferry/v1/region_service_pb.ts";
 import { TaskService } from "../../src/api/connect/generated/diskferry/v1/task_service_pb.ts";
 import { Health } from "../../src/api/connect/generated/grpc/health/v1/health_pb.ts";
 import type { Daemon } from "../../src/api/daemon.ts";
+import { defectNote } from "../../src/api/defect.ts";
 import type { Grants } from "../../src/api/identify.ts";
-import { type Limits, openServer, type Server, type ServerOptions } from "../../src/api/server.ts";
+import { dialects } from "../../src/api/registry.ts";
+import { LIMITS, type Limits, openServer, type Server, type ServerOptions } from "../../src/api/server.ts";
 import type { TaskEvent } from "../../src/task/step.ts";
 import { takeCensus } from "../../src/telemetry/census.ts";
 import type { Log } from "../../src/telemetry/log.ts";
@@ -29,6 +32,16 @@ export const GRANTS: Grants = {
     { sha256: sha256(TOKENS.root), name: "root", project: "ops", role: "admin" },
   ],
   certificates: [],
+};
+
+/** Of a user of p1. */
+export const KEY: AccessKey = {
+  id: "AK-ann",
+  secret: "secret-of-ann",
+  name: "ann",
+  project: "p1",
+  role: "user",
+  state: "enabled",
 };
 
 export interface Logged {
@@ -59,6 +72,13 @@ export async function endpoint({ limits, ...options }: Given = {}): Promise<Endp
     cleartext: { host: "127.0.0.1", port: 0 },
     grants: GRANTS,
     service: here.service,
+    handlers: dialects({
+      service: here.service,
+      accessKeys: new Map([[KEY.id, KEY]]),
+      bodyBytes: LIMITS.bodyBytes,
+      now: () => here.time,
+      defect: defectNote(log),
+    }),
     daemon: daemon(),
     audit: (entry) => here.file.record.audit(entry),
     metrics: { access: "callers", ...openMetrics(() => takeCensus(here.file.record)) },

@@ -3,9 +3,31 @@ import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
 import { request as httpsRequest } from "node:https";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { HttpRequest } from "../../src/api/call.ts";
 import { identifier } from "../../src/api/identify.ts";
 import { type Endpoint, endpoint, GRANTS, post, TOKENS, taskIn } from "./endpoint.ts";
 import { type Certificates, certificates, OPENSSL, tlsAddress } from "./programs.ts";
+
+describe("a token in X-Auth-Token, as OpenStack's clients bear it", () => {
+  const identify = identifier(GRANTS);
+  const asked = (headers: Record<string, string | string[]>) =>
+    identify({ headers, socket: {} } as unknown as HttpRequest)?.name;
+
+  it("tells who asks", () => {
+    expect(asked({ "x-auth-token": TOKENS.ann })).toBe("ann");
+    expect(asked({ "x-auth-token": TOKENS.root })).toBe("root");
+  });
+
+  it.each(["", "forged", `Bearer ${TOKENS.ann}`])("is refused: %j", (token) => {
+    expect(asked({ "x-auth-token": token })).toBeUndefined();
+  });
+
+  it("does not count beside an authorization", () => {
+    const token = { "x-auth-token": TOKENS.ann };
+    expect(asked({ ...token, authorization: "Bearer forged" })).toBeUndefined();
+    expect(asked({ ...token, authorization: `Bearer ${TOKENS.bob}` })).toBe("bob");
+  });
+});
 
 describe("a bearer token", () => {
   let here: Endpoint;

@@ -95,4 +95,7 @@ export const STEPS: readonly string[] = [
   ) STRICT;
   CREATE INDEX audit_of_project ON audit(project, sequence);
   `,
+  `
+  CREATE INDEX destination_of_container ON destination(json_extract(body, '$.container'));
+  `,
 ];

@@ -115,13 +115,14 @@ export function shelf<Entry>(
   const { table } = rows;
   return {
     get: async (id) => rows.find(id),
-    async list({ project, region, name, limit, after }) {
+    async list({ project, region, name, container, limit, after }) {
       const parts = ["id > ?"];
       const values: SQLInputValue[] = [after ?? ""];
       for (const [column, value] of [
         ["project", project],
         ["region", region],
         ["name", name],
+        ["json_extract(body, '$.container')", container],
       ] as const) {
         if (value === undefined) continue;
         parts.push(`${column} = ?`);

@@ -214,6 +214,8 @@ export type NewImage = Message<"diskferry.v1.NewImage"> & {
   resourceGroup: string;
 
   /**
+   * Of an image that is made of a volume, what the volume says wins.
+   *
    * @generated from field: diskferry.v1.OsType os_type = 5;
    */
   osType: OsType;
