@@ -80,7 +80,10 @@ export const EXPORT: Mapping = {
   "destination-image-store": "containerInvalid",
   "destination-not-found": "containerUnknown",
   NOT_FOUND: "containerUnknown",
+  "image-disks": "imageIdInvalid",
   "export-unfinished": "exportUnfinished",
+  // The pair's last export is still on its way to its end.
+  cancelling: "exportUnfinished",
   "object-exists": "fileExists",
   "object-unfinished": "fileExists",
 };
@@ -92,7 +95,9 @@ export const IMPORT: Mapping = {
   "destination-image-store": "locationInvalid",
   malformed: "locationInvalid",
   "entry-exists": "idTaken",
+  "object-missing": "locationInvalid",
   "import-unfinished": "importUnfinished",
+  cancelling: "importUnfinished",
 };
 
 export const OF_EXPORT: Mapping = {
@@ -110,6 +115,7 @@ const ANY: Mapping = {
   "imports-refused": "forbidden",
   "region-import-export": "forbidden",
   "region-format": "forbidden",
+  "role-missing": "forbidden",
   PERMISSION: "forbidden",
   QUOTA_EXCEEDED: "quotaExceeded",
   CONFLICT: "changedMeanwhile",

@@ -34,6 +34,7 @@ export async function requestImport({ caller, service, body, signal }: Asked): P
     {
       kind: "import",
       region: destination.region,
+      objects: "now",
       disks: [
         {
           source: { kind: "object", destination: destination.name, object },

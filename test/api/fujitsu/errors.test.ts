@@ -108,6 +108,7 @@ const ROWS: readonly Row[] = [
   ["locationInvalid", "a location in another form", importing({ location: "https://host/x.qcow2" })],
   ["locationInvalid", "a location of the other version", importing({ location: "/v2/AUTH_p1/others/x" })],
   ["locationInvalid", "a container that is not there", importing({ location: "/v1/AUTH_p1/no/x" })],
+  ["locationInvalid", "an object that is not there", importing({ location: `${CONTAINER}/none` })],
   ["locationInvalid", "an object that cannot be", importing({ location: `${CONTAINER}/../x` })],
   ["checksumInvalid", "a checksum that is no SHA-1", importing({ checksum: "abc" })],
   ["idInvalid", "an id that is no UUID", importing({ id: "abc" })],
