@@ -26,8 +26,6 @@ export interface World extends AsyncDisposable {
   failing?: Error;
   /** How often the scheduler was told that limits may have changed. */
   regionChanges: number;
-  /** What stores throw when they are asked; absent: they answer. */
-  failing?: Error;
   /** How often stores were asked. */
   readonly probes: string[];
   /** What went to the daemon's log. */
@@ -55,15 +53,12 @@ export async function world(): Promise<World> {
     async existing({ name }, objects) {
       probes.push(name);
       if (made.failing !== undefined) throw made.failing;
-      if (made.failing !== undefined) throw made.failing;
       return objects.filter((object) => existing.has(`${name}/${object}`));
     },
     formats: new Map([
       ["qcow2", ".qcow2"],
       ["raw", ".raw"],
       ["vhd", ".vhd"],
-      ["zvhd", ".zvhd"],
-      ["zvhd2", ".zvhd2"],
       ["zvhd", ".zvhd"],
       ["zvhd2", ".zvhd2"],
     ]),
