@@ -4,6 +4,7 @@ import { type Extent, endOf } from "../bytes/range.ts";
 import { alignUp, MiB } from "../bytes/units.ts";
 import { GUEST_BLOCK } from "../digest/guest-digest.ts";
 import { Fault } from "../fault/fault.ts";
+import { inTurns } from "../flow/in-turns.ts";
 import type { Coding, Image, Layout, PackedLayout } from "../format/format.ts";
 import { planFlat } from "../plan/flat.ts";
 import { planPacked } from "../plan/packed.ts";
@@ -70,7 +71,7 @@ export async function planTransfer(request: PlanRequest, signal: AbortSignal): P
       plan.adopts ?? "nothing",
     ]),
   );
-  for (const slot of plan.slots)
+  for await (const slot of inTurns(plan.slots, signal))
     digest.update(JSON.stringify([slot.number, slot.kind, slot.range, slot.data]));
   return {
     ...plan,
@@ -83,7 +84,7 @@ type Cut = Omit<TransferPlan, "total" | "digest">;
 
 async function flat({ image, layout, limits, segment }: PlanRequest, signal: AbortSignal): Promise<Cut> {
   const chunk = chunkOf(image, 1);
-  const slots = await planFlat(() => writtenExtents(image, layout.virtualSize, signal), {
+  const slots = await planFlat(() => inTurns(writtenExtents(image, layout.virtualSize, signal), signal), {
     size: layout.virtualSize,
     alignment: Math.max(GUEST_BLOCK, image.codedUnit ?? 1),
     preferredPart: segment ?? limits.preferredPart,
@@ -122,7 +123,7 @@ async function packed(
   const large = atLeast > SMALLEST_PART ? PACKED_LARGE_SEGMENT : PACKED_SEGMENT;
   const wished = segment ?? (parts ? large : PACKED_FILE_SEGMENT);
   const size = Math.max(wished, alignUp(atLeast, alignment), alignment);
-  const { slots, upper } = await planPacked(storedExtents(image, layout, signal), {
+  const { slots, upper } = await planPacked(inTurns(storedExtents(image, layout, signal), signal), {
     size: image.virtualSize,
     alignment,
     segment: Math.max(alignment, size - (size % alignment)),
