@@ -3,9 +3,11 @@ import { createHash, randomBytes } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { defectNote } from "./api/defect.ts";
 import type { Grants } from "./api/identify.ts";
 import type { TlsAddress } from "./api/listen.ts";
-import { openServer, type Server } from "./api/server.ts";
+import { dialects } from "./api/registry.ts";
+import { LIMITS, openServer, type Server } from "./api/server.ts";
 import type { Daemon, DaemonOptions } from "./cli/context.ts";
 import { accessFile, readLeftAccess, writeLeftAccess } from "./config/access.ts";
 import { checkDirectories, makeDirectories, makeDirectory } from "./config/daemon-directories.ts";
@@ -123,6 +125,16 @@ export async function openDaemon(env: Environment, options: DaemonOptions): Prom
       ...(tls === undefined ? {} : { tls }),
       grants,
       service,
+      handlers: dialects(
+        {
+          service,
+          accessKeys: new Map(settings.callers.accessKeys.map((key) => [key.id, key])),
+          bodyBytes: LIMITS.bodyBytes,
+          now: Date.now,
+          defect: defectNote(log),
+        },
+        { alibaba: settings.alibaba },
+      ),
       daemon: work,
       audit,
       metrics: { access: settings.metrics.access, ...metrics },
@@ -233,7 +245,7 @@ async function recoverAll(record: TaskRecord): Promise<void> {
 
 /** Who may ask. Where nobody is configured, whoever can read the access file in the state directory. */
 async function grantsOf(
-  { callers: { tokens, certificates } }: DaemonSettings,
+  { callers: { tokens, certificates, accessKeys } }: DaemonSettings,
   directory: string,
 ): Promise<{ readonly grants: Grants; readonly token?: string }> {
   const certified = certificates.map(({ name, project, role, commonName, sha256 = "" }) => ({
@@ -245,7 +257,7 @@ async function grantsOf(
         ? ({ by: "certificate", sha256 } as const)
         : ({ by: "subject", commonName } as const),
   }));
-  if (tokens.length > 0 || certified.length > 0) {
+  if (tokens.length > 0 || certified.length > 0 || accessKeys.length > 0) {
     // A token that no longer opens anything would only mislead.
     await rm(accessFile(directory), { force: true });
     return { grants: { tokens, certificates: certified } };

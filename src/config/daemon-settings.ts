@@ -178,6 +178,18 @@ const callers = z
           }),
       )
       .default([]),
+    accessKeys: z
+      .array(
+        z.strictObject({
+          ...caller,
+          id: z.string().regex(/^[\x21-\x7e]{1,128}$/, "1 to 128 printable ASCII characters"),
+          secret: z.string().min(8, "at least 8 characters"),
+          state: z.enum(["enabled", "disabled"]).default("enabled"),
+          actions: z.array(text).exactOptional(),
+          resourceGroups: z.array(text).exactOptional(),
+        }),
+      )
+      .default([]),
   })
   .prefault({});
 
@@ -225,6 +237,7 @@ const shape = z.strictObject({
       drainSeconds: z.int().min(0).max(3600).default(30),
     })
     .prefault({}),
+  alibaba: z.strictObject({ errorCodes: z.enum(["2018", "2021"]).default("2018") }).prefault({}),
   retention: z
     .strictObject({
       taskDays: z.number().positive().default(90),
@@ -287,9 +300,13 @@ function checkDestinations({ regions, destinations, credentials }: DaemonSetting
 }
 
 function checkCallers(
-  { callers: { tokens, certificates }, listen: { tls } }: DaemonSettings,
+  { callers: { tokens, certificates, accessKeys }, listen: { tls } }: DaemonSettings,
   refuse: Refuse,
 ): void {
+  for (const [index, { id }] of accessKeys.entries()) {
+    if (accessKeys.findIndex((other) => other.id === id) < index)
+      refuse(["callers", "accessKeys", index, "id"], "this access key is named twice");
+  }
   for (const [index, { sha256: digest }] of tokens.entries()) {
     if (tokens.findIndex((other) => other.sha256 === digest) < index)
       refuse(["callers", "tokens", index, "sha256"], "this token is named twice");

@@ -41,10 +41,12 @@ export function summaryOf(settings: DaemonSettings, stateDirectory: string): Dae
     projects: Object.keys(projects),
     roots,
     volumes: Object.keys(volumes),
-    callers: [...callers.tokens, ...callers.certificates].map(({ name, project, role }) => ({
-      name,
-      project,
-      role,
-    })),
+    callers: [...callers.tokens, ...callers.certificates, ...callers.accessKeys].map(
+      ({ name, project, role }) => ({
+        name,
+        project,
+        role,
+      }),
+    ),
   };
 }

@@ -11,7 +11,7 @@ import { Health } from "../../src/api/connect/generated/grpc/health/v1/health_pb
 import type { Daemon } from "../../src/api/daemon.ts";
 import { defectNote } from "../../src/api/defect.ts";
 import type { Grants } from "../../src/api/identify.ts";
-import { dialects } from "../../src/api/registry.ts";
+import { type DialectOptions, dialects } from "../../src/api/registry.ts";
 import { LIMITS, type Limits, openServer, type Server, type ServerOptions } from "../../src/api/server.ts";
 import type { TaskEvent } from "../../src/task/step.ts";
 import { takeCensus } from "../../src/telemetry/census.ts";
@@ -58,9 +58,13 @@ export interface Endpoint extends AsyncDisposable {
   readonly log: readonly Logged[];
 }
 
-type Given = Partial<Omit<ServerOptions, "limits">> & { readonly limits?: Partial<Limits> };
+type Given = Partial<Omit<ServerOptions, "limits">> & {
+  readonly limits?: Partial<Limits>;
+  readonly keys?: readonly AccessKey[];
+  readonly alibaba?: Partial<DialectOptions["alibaba"]>;
+};
 
-export async function endpoint({ limits, ...options }: Given = {}): Promise<Endpoint> {
+export async function endpoint({ limits, keys = [KEY], alibaba, ...options }: Given = {}): Promise<Endpoint> {
   const here = await world();
   const lines: Logged[] = [];
   const log: Log = {
@@ -72,13 +76,16 @@ export async function endpoint({ limits, ...options }: Given = {}): Promise<Endp
     cleartext: { host: "127.0.0.1", port: 0 },
     grants: GRANTS,
     service: here.service,
-    handlers: dialects({
-      service: here.service,
-      accessKeys: new Map([[KEY.id, KEY]]),
-      bodyBytes: LIMITS.bodyBytes,
-      now: () => here.time,
-      defect: defectNote(log),
-    }),
+    handlers: dialects(
+      {
+        service: options.service ?? here.service,
+        accessKeys: new Map(keys.map((key) => [key.id, key])),
+        bodyBytes: LIMITS.bodyBytes,
+        now: () => here.time,
+        defect: defectNote(log),
+      },
+      { alibaba: { errorCodes: "2018", ...alibaba } },
+    ),
     daemon: daemon(),
     audit: (entry) => here.file.record.audit(entry),
     metrics: { access: "callers", ...openMetrics(() => takeCensus(here.file.record)) },

@@ -45,7 +45,7 @@ describe("the configuration of the daemon", () => {
   it("may be empty: then it listens on loopback, and nobody but the owner of its directory is known", () => {
     const settings = read("");
     expect(settings.listen).toEqual({ cleartext: { host: "127.0.0.1", port: 7411 } });
-    expect(settings.callers).toEqual({ tokens: [], certificates: [] });
+    expect(settings.callers).toEqual({ tokens: [], certificates: [], accessKeys: [] });
     expect(settings).toMatchObject({ urls: [], roots: {}, limits: { memory: 512 * 1024 ** 2, runs: 32 } });
   });
 
