@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../fault/fault.ts";
 import { DEFAULT_RETRY, withRetry } from "../flow/retry.ts";
+import { withSetback } from "../task/setbacks.ts";
 import type { TaskSpec } from "../task/spec.ts";
 import { mustStop, type TaskEvent } from "../task/step.ts";
 import type { Failure } from "../task/task.ts";
@@ -15,7 +16,7 @@ import type { Move } from "./move.ts";
 import type { RunOutcome, SchedulePorts } from "./ports.ts";
 import { folderOf, removeFolder } from "./task-folder.ts";
 
-/** Setbacks of one task before it fails: with the waits below that is an outage of about four hours. */
+/** Setbacks in a row before a task fails. The waits below add up to 51 minutes at least, and to 1 h 43 min at most. */
 const MOST_SETBACKS = 12;
 const FIRST_WAIT_MS = 5_000;
 const LONGEST_WAIT_MS = 30 * 60_000;
@@ -73,7 +74,7 @@ async function afterFault(
       if (!(await insist(held, { kind: "cut-short", failure }, ports))) return "lost";
       return await cancel(held, folder, ports);
     }
-    const setbacks = (task.setbacks ?? 0) + 1;
+    const { setbacks } = withSetback(task);
     if (fault.retryable && setbacks < MOST_SETBACKS) {
       const notBefore = ports.now() + waitMs(setbacks, fault.retryAfterMs ?? 0, ports);
       return await tell(held, { kind: "requeued", setback: failure, notBefore }, ports);

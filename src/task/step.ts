@@ -1,6 +1,7 @@
 /** How a task changes: one pure function from a task and an event to the task after it, or to a refusal. */
 import { dataProgress, PROGRESS, stopLine } from "./bands.ts";
 import { lostRuns } from "./lost-run.ts";
+import { withSetback } from "./setbacks.ts";
 import {
   type Failure,
   isFinal,
@@ -111,7 +112,7 @@ function run(task: Task, event: RunEvent, at: number): Task | Refusal {
       return {
         ...backInQueue(task),
         ...(lost === undefined ? {} : { lost: lostRuns(task) }),
-        ...(setback === undefined ? {} : { setback, setbacks: (task.setbacks ?? 0) + 1 }),
+        ...(setback === undefined ? {} : { setback, ...withSetback(task) }),
         ...(notBefore === undefined ? {} : { notBefore }),
       };
     }

@@ -99,8 +99,10 @@ export interface Task {
   readonly notBefore?: number;
   /** Why the last run ended early, when the task was queued again, or stopped short of its line. */
   readonly setback?: Failure;
-  /** Runs that ended so. */
+  /** Runs that ended so since the task last got further. */
   readonly setbacks?: number;
+  /** Most bytes that were committed at a setback. */
+  readonly furthest?: number;
   /** Runs that have been lost since the task last got further. */
   readonly lost?: LostRuns;
   /** Only of failed tasks. */

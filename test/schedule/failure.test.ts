@@ -86,6 +86,49 @@ describe("an outage", () => {
   });
 });
 
+describe("a task that gets further between two outages", () => {
+  it("has only the later one counted against it", async () => {
+    const gate = partGate(5);
+    const outages = [...Array.from({ length: 11 }, () => "begin"), "resume"];
+    const meets = (step: string): void => {
+      if (outages[0] !== step) return;
+      outages.shift();
+      throw new Fault("NETWORK", `down at ${step}`);
+    };
+    quay.before = (destination) => {
+      const gated = gate.before(destination);
+      return {
+        ...gated,
+        async begin(intent, signal) {
+          meets("begin");
+          return gated.begin(intent, signal);
+        },
+        async resume(token, intent, signal) {
+          meets("resume");
+          return gated.resume(token, intent, signal);
+        },
+      };
+    };
+    quay.freeze();
+    const first = await quay.start();
+    const { id } = await quay.accept(exportOf("east-a", ["out.raw"]));
+    for (let setbacks = 1; setbacks <= 11; setbacks += 1) {
+      await quay.until(id, (task) => task.setbacks === setbacks);
+      quay.later(2_000_000);
+      first.wake();
+    }
+    await quay.until(id, ({ bytes }) => bytes.committed > 0);
+    await first.drain(0);
+    scheduler = await quay.start();
+    const waiting = await quay.until(id, ({ setback }) => setback?.message === "down at resume");
+    expect(waiting).toMatchObject({ state: "queued", setbacks: 1 });
+    gate.allow(Number.POSITIVE_INFINITY);
+    quay.later(5_000);
+    scheduler.wake();
+    expect((await quay.ended(id)).state).toBe("succeeded");
+  });
+});
+
 describe("a store that asks for patience", () => {
   it.each([
     [1500.25, 2500],

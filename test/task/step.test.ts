@@ -256,6 +256,22 @@ describe("a task that is queued again", () => {
     expect(after(task, CANCEL).notBefore).toBeUndefined();
   });
 
+  it("counts its setbacks since it last got further", () => {
+    const setback: TaskEvent = { kind: "requeued", setback: FAILURE };
+    const again = (bytes: number): TaskEvent[] => [
+      START,
+      { kind: "opened" },
+      { kind: "planned", total: TOTAL },
+      committed(bytes),
+      setback,
+    ];
+    const stuck = after(runningAt(25), setback, START, setback, ...again(0), ...again(bytesAt(25)));
+    expect(stuck.setbacks).toBe(4);
+    const further = after(stuck, ...again(bytesAt(25) + 1));
+    expect(further.setbacks).toBe(1);
+    expect(after(further, ...again(100), ...again(bytesAt(25))).setbacks).toBe(3);
+  });
+
   it("forgets its setback when it succeeds", () => {
     const task = after(runningAt(25), { kind: "requeued", setback: FAILURE });
     expect(after(task, ...WHOLE).setback).toBeUndefined();
