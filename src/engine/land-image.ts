@@ -8,7 +8,7 @@ import { formatByUserName } from "../format/registry.ts";
 import type { Destination, UploadIntent } from "../store/store.ts";
 import { digestImage, type ReadPorts } from "../transfer/digest-image.ts";
 import { type Journal, memoryJournal, openJournal } from "../transfer/journal.ts";
-import type { Adopt, TransferPorts, TransferResult, Unlike } from "../transfer/request.ts";
+import type { Adopt, Moves, TransferPorts, TransferResult, Unlike } from "../transfer/request.ts";
 import { transfer } from "../transfer/transfer.ts";
 import { CLOSED_GATE, type OpenedImage } from "./open-image.ts";
 
@@ -20,6 +20,8 @@ export interface LandRequest {
   /** Whoever asks for a level asks for units that are compressed with it: then nothing is adopted. */
   readonly level?: number;
   readonly adopt: Adopt;
+  /** Absent: `disk`. */
+  readonly moves?: Moves;
   readonly clusterSize?: number;
   readonly roundTo?: number;
   readonly segment?: number;

@@ -1,17 +1,18 @@
 /** One transfer from request to landed and, if asked, verified object. */
 import { Fault } from "../fault/fault.ts";
+import { formatByUserName } from "../format/registry.ts";
 import type { Destination, UploadIntent } from "../store/store.ts";
 import type { ReadPorts } from "../transfer/digest-image.ts";
 import type { Producer } from "../transfer/job.ts";
 import type { Journal } from "../transfer/journal.ts";
-import type { LandedPart, PlanSummary, TransferResult } from "../transfer/request.ts";
+import type { LandedPart, PlanSummary, TransferPorts, TransferResult } from "../transfer/request.ts";
 import type { Progress } from "../transfer/shared.ts";
 import { fileInDirectory } from "./file-name.ts";
 import { journalFor, type LandRequest, landImage, verifyLanded } from "./land-image.ts";
-import { type ImageRequest, openImage } from "./open-image.ts";
+import { type ImageRequest, type OpenedImage, openBytes, openImage } from "./open-image.ts";
 import type { Places } from "./places.ts";
 
-export interface TransferImageRequest extends Omit<LandRequest, "format" | "snapshot"> {
+export interface TransferImageRequest extends Omit<LandRequest, "format" | "snapshot" | "moves"> {
   readonly source: ImageRequest;
   readonly destination: string;
   /** Format to write; absent: the source's own. */
@@ -60,13 +61,17 @@ export async function transferImage(
     await discardUnfinished(journal, destination, request.existing, signal);
 
   events.onStage("transfer");
-  const result = await landImage(
-    { ...request, format, ...(snapshot === undefined ? {} : { snapshot }) },
-    opened,
-    destination,
-    { producer, journal, ...reporting(events) },
-    signal,
-  );
+  const transferPorts = { producer, journal, ...reporting(events) };
+  const result =
+    !convertsAnything(request, opened) && (await destination.copyParts?.(opened.source, signal)) !== undefined
+      ? await copyImage(request, opened, destination, transferPorts, signal)
+      : await landImage(
+          { ...request, format, ...(snapshot === undefined ? {} : { snapshot }) },
+          opened,
+          destination,
+          transferPorts,
+          signal,
+        );
   if (request.verify === "digest") {
     await journal.remove();
     return { ...result, verified: false };
@@ -82,6 +87,38 @@ export async function transferImage(
     if (error instanceof Fault && error.code === "VERIFY_FAILED") await journal.remove();
     throw error;
   }
+}
+
+/** Whether the written image can differ from what is stored. */
+function convertsAnything(request: TransferImageRequest, { image, source }: OpenedImage): boolean {
+  const { format, compression, level, clusterSize, roundTo, segment, adopt } = request;
+  const wished = [compression, level, clusterSize, roundTo, segment, request.source.snapshot];
+  return (
+    (format !== undefined && formatByUserName(format).name !== image.format) ||
+    adopt === "nothing" ||
+    wished.some((wish) => wish !== undefined) ||
+    image.sources.some((other) => other !== source)
+  );
+}
+
+/** Lands what is stored, whatever it means. */
+async function copyImage(
+  { concurrency, memory, bandwidth, existing }: TransferImageRequest,
+  { image, source }: OpenedImage,
+  destination: Destination,
+  ports: TransferPorts,
+  signal: AbortSignal,
+): Promise<TransferResult> {
+  const { guestDigest, ...copied } = await landImage(
+    { format: "raw", adopt: "nothing", moves: "stored bytes", concurrency, memory, bandwidth, existing },
+    await openBytes(source, signal),
+    destination,
+    ports,
+    signal,
+  );
+  // Only of a raw disk are the stored bytes those of the guest.
+  const known = image.format === "raw" && guestDigest !== undefined ? { guestDigest } : {};
+  return { ...copied, ...known, virtualSize: image.virtualSize };
 }
 
 export function readPorts({ producer, events }: Pick<EnginePorts, "producer" | "events">): ReadPorts {

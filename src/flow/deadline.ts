@@ -29,3 +29,27 @@ export async function withDeadline<T>(
     signal.removeEventListener("abort", forward);
   }
 }
+
+/**
+ * Runs `work` with a signal that fires `ms` milliseconds after `signal` does: for what must not be given up in the
+ * middle, unless it takes too long to end.
+ */
+export async function withGrace<T>(
+  ms: number,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const forward = () => {
+    timer = setTimeout(() => controller.abort(signal.reason), ms);
+  };
+  if (signal.aborted) forward();
+  else signal.addEventListener("abort", forward, { once: true });
+  try {
+    return await work(controller.signal);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", forward);
+  }
+}

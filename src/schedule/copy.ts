@@ -26,6 +26,7 @@ export async function copyMoves(spec: CopySpec, ports: SchedulePorts): Promise<r
       destination,
       object,
       write: { format: "raw" },
+      moves: "stored bytes",
       open: stored.openBytes,
       landed: (result) => copiedDisk(image.format, result, disk),
     };

@@ -148,6 +148,7 @@ async function landAll(
           ...move.write,
           ...move.fit?.(opened),
           adopt: "coded units",
+          ...(move.moves === undefined ? {} : { moves: move.moves }),
           concurrency: producer.lanes,
           memory: share.memory,
           bandwidth: share.bandwidth,

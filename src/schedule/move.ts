@@ -5,13 +5,15 @@ import { Fault } from "../fault/fault.ts";
 import type { Catalogue } from "../record/record.ts";
 import type { WriteOptions } from "../task/spec.ts";
 import type { LandedObject } from "../task/task.ts";
-import type { TransferResult } from "../transfer/request.ts";
+import type { Moves, TransferResult } from "../transfer/request.ts";
 
 export interface Move {
   readonly destination: Destination;
   readonly object: string;
   /** A copy of stored bytes is written as raw, whatever they mean. */
   readonly write: WriteOptions;
+  /** Absent: `disk`. */
+  readonly moves?: Moves;
   open(signal: AbortSignal): Promise<OpenedImage>;
   /** @throws Fault when it is not what the catalogue or the request says. */
   fit?(opened: OpenedImage): { readonly roundTo?: number };

@@ -31,6 +31,22 @@ export type SourceRecipe =
       readonly ca?: string;
     };
 
+/** An object in a store, for a destination that may copy inside the same store. No secrets. */
+export interface StoredObject {
+  readonly store: "swift" | "s3" | "oss";
+  /** Of the account or endpoint, as its own credentials name it. */
+  readonly url: string;
+  /** Container or bucket. */
+  readonly container: string;
+  readonly object: string;
+}
+
+/** A run of bytes that a store keeps as one piece. */
+export interface StoredPart extends Range {
+  /** It is known to be zeros. */
+  readonly zero?: true;
+}
+
 export interface Source extends AsyncDisposable {
   /** For people: a path or a URL without secrets. */
   readonly name: string;
@@ -51,6 +67,12 @@ export interface Source extends AsyncDisposable {
 
   /** Runs known to be holes or data, in order, tiling the range, where the place can tell; absent: all is data. */
   extents?(range: Range, signal: AbortSignal): AsyncIterable<Extent>;
+
+  /** The parts in which it is stored, in order, tiling it; undefined, or absent: there are none, or nobody can tell. */
+  parts?(signal: AbortSignal): Promise<readonly StoredPart[] | undefined>;
+
+  /** Where a store keeps it; absent: in none. */
+  readonly stored?: StoredObject;
 
   /** How another thread opens this source now; asked again for each job, so that signatures stay fresh. */
   recipe(signal: AbortSignal): Promise<SourceRecipe>;

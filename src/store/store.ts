@@ -4,7 +4,7 @@
  * holders of credentials.
  */
 import type { ChecksumName, Checksums } from "../digest/checksum.ts";
-import type { Source } from "../source/source.ts";
+import type { Source, StoredPart } from "../source/source.ts";
 
 export interface StoreLimits {
   /** Bytes of the smallest part that is not the last. */
@@ -88,6 +88,26 @@ export interface PartReceipt {
   readonly zero?: true;
 }
 
+/** A part that the store can make by itself, of what it holds already. */
+export interface CopyPart extends StoredPart {
+  /** What it is copied from. */
+  readonly from: {
+    /** Where it is another account than the destination's. */
+    readonly account?: string;
+    /** Container or bucket. */
+    readonly container: string;
+    readonly object: string;
+    /** Byte offset in the object. */
+    readonly offset: number;
+    /** Bytes of the whole object. */
+    readonly size: number;
+    /** Of the whole object, without quotes: the copy fails when it has another one by then. */
+    readonly etag: string;
+  };
+  /** What the part's ETag will be, without quotes, where that is known beforehand. */
+  readonly etag?: string;
+}
+
 /** Plain data without secrets that finds an upload again after a crash; goes into the journal. */
 export type UploadToken = Readonly<Record<string, string | number | boolean>>;
 
@@ -120,6 +140,12 @@ export interface Upload {
     part: PartSlot & { readonly length: number; readonly offset: number },
     signal: AbortSignal,
   ): Promise<PartReceipt>;
+  /**
+   * Lands a part as a copy of what the store holds: no byte of it comes through here. Settles when the store has
+   * answered, also where `signal` fires before. Absent: the store copies nothing.
+   * @throws Fault UNSUPPORTED_FEATURE, STORE_REFUSED, PERMISSION: it does not copy this; SOURCE_CHANGED.
+   */
+  copy?(part: PartSlot & CopyPart, signal: AbortSignal): Promise<PartReceipt>;
   /** Bytes that the upload has sent by itself so far, beside the targets: objects of zeros to refer to. */
   readonly besides: number;
   /**
@@ -150,6 +176,11 @@ export interface Destination extends AsyncDisposable {
   readonly limits: StoreLimits;
   /** @throws Fault ALREADY_EXISTS when the object is there and `existing` is `refuse`; CREDENTIALS; NOT_FOUND. */
   begin(intent: UploadIntent, signal: AbortSignal): Promise<Upload>;
+  /**
+   * The parts of which the store can make a copy of the source by itself, in order, tiling it; undefined: it cannot, or
+   * may not with the destination's own credentials. Absent: it never can.
+   */
+  copyParts?(source: Source, signal: AbortSignal): Promise<readonly CopyPart[] | undefined>;
   /** @throws Fault NOT_FOUND when the store no longer knows the upload. */
   resume(token: UploadToken, intent: UploadIntent, signal: AbortSignal): Promise<Upload>;
   /**

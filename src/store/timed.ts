@@ -1,6 +1,7 @@
 /** A destination whose calls are timed; for the rest it is the one that it wraps. */
 import { Fault } from "../fault/fault.ts";
-import type { Destination, Upload } from "./store.ts";
+import type { Source } from "../source/source.ts";
+import type { CopyPart, Destination, PartSlot, Upload } from "./store.ts";
 
 /** @param code `done`, or the code of the fault */
 export type Called = (operation: string, code: string, seconds: number) => void;
@@ -19,19 +20,29 @@ export function timed(destination: Destination, called: Called, clock: () => num
       throw error;
     }
   };
-  const uploadOf = (upload: Upload): Upload => ({
-    token: upload.token,
-    get besides() {
-      return upload.besides;
-    },
-    target: (part, signal) => call("target", () => upload.target(part, signal)),
-    zeros: (part, signal) => call("zeros", () => upload.zeros(part, signal)),
-    held: (signal) => upload.held(signal),
-    complete: (parts, checksums, signal) => call("complete", () => upload.complete(parts, checksums, signal)),
-    abort: (signal) => call("abort", () => upload.abort(signal)),
-    refresh: (signal) => call("refresh", () => upload.refresh(signal)),
-  });
-  const { removeUnheard } = destination;
+  const uploadOf = (upload: Upload): Upload => {
+    const { copy } = upload;
+    return {
+      token: upload.token,
+      get besides() {
+        return upload.besides;
+      },
+      target: (part, signal) => call("target", () => upload.target(part, signal)),
+      zeros: (part, signal) => call("zeros", () => upload.zeros(part, signal)),
+      ...(copy === undefined
+        ? {}
+        : {
+            copy: (part: PartSlot & CopyPart, signal: AbortSignal) =>
+              call("copy", () => copy.call(upload, part, signal)),
+          }),
+      held: (signal) => upload.held(signal),
+      complete: (parts, checksums, signal) =>
+        call("complete", () => upload.complete(parts, checksums, signal)),
+      abort: (signal) => call("abort", () => upload.abort(signal)),
+      refresh: (signal) => call("refresh", () => upload.refresh(signal)),
+    };
+  };
+  const { removeUnheard, copyParts } = destination;
   return {
     name: destination.name,
     identity: destination.identity,
@@ -47,6 +58,12 @@ export function timed(destination: Destination, called: Called, clock: () => num
       : {
           removeUnheard: (about: Date, signal: AbortSignal) =>
             call("removeUnheard", () => removeUnheard.call(destination, about, signal)),
+        }),
+    ...(copyParts === undefined
+      ? {}
+      : {
+          copyParts: (source: Source, signal: AbortSignal) =>
+            call("copyParts", () => copyParts.call(destination, source, signal)),
         }),
     source: (signal) => call("source", () => destination.source(signal)),
     [Symbol.asyncDispose]: () => destination[Symbol.asyncDispose](),

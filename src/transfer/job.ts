@@ -9,7 +9,7 @@ import type { PutTarget } from "../store/store.ts";
 export interface SegmentJob {
   /** Part number. */
   readonly number: number;
-  /** Guest bytes; a multiple of the guest digest's block except at the end of the disk. */
+  /** Guest bytes; a multiple of the guest digest's block except at the end of the disk, or where that is left out. */
   readonly range: Range;
   /** Tile `range`. */
   readonly pieces: readonly Piece[];
@@ -21,6 +21,8 @@ export interface SegmentJob {
   readonly shape: FlatShape | PackedShape;
   readonly target: PutTarget | HeldTarget;
   readonly checksums: readonly ChecksumName[];
+  /** The guest digest cannot be computed of a range that cuts its blocks. Absent: it is. */
+  readonly guest?: "left out";
   /** Memory of `Shared`. */
   readonly shared: SharedArrayBuffer;
 }
@@ -61,7 +63,7 @@ export interface SegmentReceipt {
   readonly length: number;
   readonly etag: string;
   readonly checksums: Checksums;
-  /** Contribution to the guest digest, in hex. Absent: not all of the segment was decoded. */
+  /** Contribution to the guest digest, in hex. Absent: not all of the segment was decoded, or it was left out. */
   readonly guest?: string;
   /** All of the segment's guest bytes are zero and nothing was sent. */
   readonly zero?: true;

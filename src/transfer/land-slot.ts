@@ -3,6 +3,7 @@
 import { guestHex } from "../digest/guest-digest.ts";
 import type { Slot } from "../plan/slot.ts";
 import { zeroChecksums } from "./checksums.ts";
+import { copySlot } from "./copy-slot.ts";
 import type { SegmentReceipt } from "./job.ts";
 import { makeJob } from "./make-job.ts";
 import { persist } from "./persist.ts";
@@ -48,6 +49,11 @@ async function attempt(run: Run, slot: Slot, turn: Turn, signal: AbortSignal): P
     // Landed before: decoded once more only for the window that its successor needs.
     const again = await produceInTurn(run, slot, "discard", turn, signal);
     return { ...again, ...known };
+  }
+  const copied = await copySlot(run, slot, signal);
+  if (copied !== undefined) {
+    turn.pass();
+    return copied;
   }
   const claimed = await claim(run, slot, turn, signal);
   if (claimed !== undefined) return claimed;

@@ -36,6 +36,7 @@ export async function makeJob(
     // What is claimed is compared by its MD5, whether the store needs it of us or not.
     checksums:
       purpose === "discard" ? [...new Set<ChecksumName>(["md5", ...limits.checksums])] : limits.checksums,
+    ...(plan.guest === "left out" ? { guest: plan.guest } : {}),
     shared: shared.memory,
   };
 }

@@ -9,6 +9,8 @@ import type { Coding, Image, Layout, PackedLayout } from "../format/format.ts";
 import { planFlat } from "../plan/flat.ts";
 import { planPacked } from "../plan/packed.ts";
 import type { Slot } from "../plan/slot.ts";
+import { planStored } from "../plan/stored.ts";
+import type { StoredPart } from "../source/source.ts";
 import type { StoreLimits } from "../store/store.ts";
 import type { Adopt } from "./request.ts";
 
@@ -32,6 +34,18 @@ export interface PlanRequest {
   readonly adopt: Adopt;
   /** Guest bytes of a segment, as the user wishes; absent: as the store likes. */
   readonly segment?: number;
+  /** How the source is stored, where it is to be stored like that again. */
+  readonly borders?: Borders;
+}
+
+/** The parts in which a source is stored. */
+export interface Borders {
+  readonly parts: readonly StoredPart[];
+  /**
+   * `all`: the store copies part by part. `those that fit`: parts are joined and divided as the destination needs it.
+   * `whole blocks`: the same, but only where none of them cuts a block of the guest digest.
+   */
+  readonly kept: "all" | "those that fit" | "whole blocks";
 }
 
 export interface TransferPlan {
@@ -53,6 +67,8 @@ export interface TransferPlan {
   readonly atLeast: number;
   /** Whole units of this coding are stored as they stand in the source; undefined: every unit is decoded. */
   readonly adopts: Coding | undefined;
+  /** Slots that cut blocks of the guest digest can give none. */
+  readonly guest: "digested" | "left out";
   /** Equal plans have equal digests. */
   readonly digest: string;
 }
@@ -60,6 +76,7 @@ export interface TransferPlan {
 export async function planTransfer(request: PlanRequest, signal: AbortSignal): Promise<TransferPlan> {
   const { image, layout } = request;
   const plan = layout.shape === "flat" ? await flat(request, signal) : await packed(request, layout, signal);
+  const aligned = plan.slots.every(({ range }) => range.offset % GUEST_BLOCK === 0);
   const digest = createHash("sha256");
   digest.update(
     JSON.stringify([
@@ -76,24 +93,17 @@ export async function planTransfer(request: PlanRequest, signal: AbortSignal): P
   return {
     ...plan,
     total: plan.slots.reduce((sum, slot) => sum + slot.data, 0),
+    guest: aligned ? "digested" : "left out",
     digest: digest.digest("hex"),
   };
 }
 
-type Cut = Omit<TransferPlan, "total" | "digest">;
+type Cut = Omit<TransferPlan, "total" | "digest" | "guest">;
 
-async function flat({ image, layout, limits, segment }: PlanRequest, signal: AbortSignal): Promise<Cut> {
+async function flat(request: PlanRequest, signal: AbortSignal): Promise<Cut> {
+  const { image, layout } = request;
   const chunk = chunkOf(image, 1);
-  const slots = await planFlat(() => inTurns(writtenExtents(image, layout.virtualSize, signal), signal), {
-    size: layout.virtualSize,
-    alignment: Math.max(GUEST_BLOCK, image.codedUnit ?? 1),
-    preferredPart: segment ?? limits.preferredPart,
-    minPart: limits.placement === "parts" ? Math.max(limits.minPart, SMALLEST_PART) : 1,
-    maxPart: limits.maxPart,
-    // One more may be needed for the footer behind a run of zeros.
-    maxParts: limits.maxParts - 1,
-    minZeros: limits.zeros === "free" ? Math.max(limits.zeroPart, GUEST_BLOCK) : undefined,
-  });
+  const slots = alongBorders(request) ?? (await planByRule(request, signal));
   const end = slots.at(-1);
   const tail = layout.shape === "flat" ? layout.tail.length : 0;
   if (tail > 0 && (end === undefined || end.kind === "zeros")) {
@@ -109,6 +119,37 @@ async function flat({ image, layout, limits, segment }: PlanRequest, signal: Abo
     atLeast: 0,
     adopts: undefined,
   };
+}
+
+/** Undefined when the destination would not take such parts, or when they would cost the guest digest. */
+function alongBorders({ borders, limits }: PlanRequest): Slot[] | undefined {
+  if (borders === undefined) return undefined;
+  const { parts, kept } = borders;
+  const slots = planStored(parts, {
+    ...(kept === "all"
+      ? { minPart: 1, maxPart: limits.maxPart, maxParts: limits.maxParts }
+      : {
+          minPart: Math.max(limits.minPart, SMALLEST_PART),
+          maxPart: limits.maxPart,
+          maxParts: limits.maxParts - 1,
+        }),
+    minZeros: limits.zeros === "free" ? (kept === "all" ? 1 : Math.max(limits.zeroPart, 1)) : undefined,
+  });
+  const aligned = slots?.every(({ range }) => range.offset % GUEST_BLOCK === 0);
+  return kept === "whole blocks" && !aligned ? undefined : slots;
+}
+
+function planByRule({ image, layout, limits, segment }: PlanRequest, signal: AbortSignal): Promise<Slot[]> {
+  return planFlat(() => inTurns(writtenExtents(image, layout.virtualSize, signal), signal), {
+    size: layout.virtualSize,
+    alignment: Math.max(GUEST_BLOCK, image.codedUnit ?? 1),
+    preferredPart: segment ?? limits.preferredPart,
+    minPart: limits.placement === "parts" ? Math.max(limits.minPart, SMALLEST_PART) : 1,
+    maxPart: limits.maxPart,
+    // One more may be needed for the footer behind a run of zeros.
+    maxParts: limits.maxParts - 1,
+    minZeros: limits.zeros === "free" ? Math.max(limits.zeroPart, GUEST_BLOCK) : undefined,
+  });
 }
 
 async function packed(

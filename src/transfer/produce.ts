@@ -61,7 +61,7 @@ async function produceFlat(
   signal: AbortSignal,
 ): Promise<SegmentReceipt> {
   const { target, range } = job;
-  const guest = new GuestDigest();
+  const guest = job.guest === "left out" ? undefined : new GuestDigest();
   const reader = new GuestReader(job.pieces, lane.sources, job.window);
   const chunks = readChunks(job, reader, guest, buffers, lane, signal);
   const length = range.length + shape.tail.length;
@@ -70,7 +70,7 @@ async function produceFlat(
     length,
     etag,
     checksums,
-    guest: guestHex(guest.value()),
+    ...(guest === undefined ? {} : { guest: guestHex(guest.value()) }),
     ...(reader.window === undefined ? {} : { window: reader.window }),
   });
 
@@ -186,7 +186,7 @@ async function producePacked(
 async function* readChunks(
   job: SegmentJob,
   reader: GuestReader,
-  guest: GuestDigest,
+  guest: GuestDigest | undefined,
   buffers: Buffers,
   lane: Lane,
   signal: AbortSignal,
@@ -208,7 +208,7 @@ async function* readChunks(
     turn = turn === 0 ? 1 : 0;
     const bytes = buffers[turn].subarray(0, length);
     await reader.fill(bytes, signal);
-    guest.add(bytes, offset);
+    guest?.add(bytes, offset);
     lane.shared.count("read", length);
     yield { offset, bytes };
     offset += length;

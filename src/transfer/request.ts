@@ -10,6 +10,12 @@ import type { Progress } from "./shared.ts";
 /** What is stored as it stands in the source, where the layout can adopt it. */
 export type Adopt = "coded units" | "nothing";
 
+/**
+ * `disk`: every byte is read, and the guest digest is known in the end. `stored bytes`: a source that is written as it
+ * is may be copied by its store, without a byte or a digest coming by, and is cut as it was cut there.
+ */
+export type Moves = "disk" | "stored bytes";
+
 /** What becomes of an unfinished transfer of another source, version, options or plan that the journal knows. */
 export type Unlike = "refuse" | "discard";
 
@@ -25,9 +31,11 @@ export interface TransferRequest {
   /** Bytes of memory that all lanes together may take; at least one lane runs. */
   readonly memory: number;
   readonly adopt: Adopt;
+  /** Absent: `disk`. */
+  readonly moves?: Moves;
   /** Guest bytes of a segment; absent: as the store likes. */
   readonly segment?: number;
-  /** Bytes per second, all lanes together; 0: no limit. */
+  /** Bytes per second, all lanes together, of what is sent; what the store copies is not. 0: no limit. */
   readonly bandwidth: number;
   /** Names what is transferred to what, so that a journal is gone on with only by the same request. */
   readonly identity: string;

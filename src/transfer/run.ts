@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { Fault, type FaultCode } from "../fault/fault.ts";
 import type { UnitTable } from "../format/format.ts";
 import type { Slot } from "../plan/slot.ts";
-import type { Upload } from "../store/store.ts";
+import type { CopyPart, Upload } from "../store/store.ts";
 import type { SegmentReceipt } from "./job.ts";
 import type { JournaledSegment } from "./journal.ts";
 import type { TransferPlan } from "./plan-transfer.ts";
@@ -33,6 +33,8 @@ export interface Run {
   readonly receipts: ReadonlyMap<number, JournaledSegment>;
   /** Parts that the store holds although no receipt of them was journaled. */
   readonly unclaimed: ReadonlyMap<number, { readonly length: number; readonly etag: string }>;
+  /** What the store makes by itself, by guest offset; empty once it has refused to. */
+  copies: ReadonlyMap<number, CopyPart>;
   /** The plan's held slot, once produced. */
   held: { readonly bytes: Uint8Array; readonly table: UnitTable } | undefined;
   /** What a chained stream decoded last. */
@@ -78,6 +80,7 @@ export async function landedEarlier(
 export async function openRun(
   request: TransferRequest,
   plan: TransferPlan,
+  copies: readonly CopyPart[],
   ports: TransferPorts,
   signal: AbortSignal,
 ): Promise<Run> {
@@ -165,6 +168,7 @@ export async function openRun(
     shared,
     receipts,
     unclaimed,
+    copies: new Map(copies.map((part) => [part.offset, part])),
     held: undefined,
     window: undefined,
     takeTurn() {

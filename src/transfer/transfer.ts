@@ -15,6 +15,7 @@ import { planTransfer } from "./plan-transfer.ts";
 import type { TransferPorts, TransferRequest, TransferResult } from "./request.ts";
 import { landedEarlier, openRun, RESUMABLE, type Run } from "./run.ts";
 import { seal } from "./seal.ts";
+import { storedParts } from "./stored-parts.ts";
 
 /**
  * Lands an image. On return the object is complete and confirmed by its store, and the journal stands until the caller
@@ -28,7 +29,8 @@ export async function transfer(
   signal: AbortSignal,
 ): Promise<TransferResult> {
   const { image, layout, destination } = request;
-  const plan = await planTransfer({ ...request, limits: destination.limits }, signal);
+  const { borders, copies } = await storedParts(request, signal);
+  const plan = await planTransfer({ ...request, ...borders, limits: destination.limits }, signal);
   const { laneMemory, total, slots } = plan;
   const lanes = laneCount(request, laneMemory, ports.producer);
   await ports.onPlan?.({ slots: slots.length, total, lanes, laneMemory });
@@ -43,7 +45,7 @@ export async function transfer(
     pace.failed(fault);
     ports.onRetry(fault, waitMs);
   };
-  const run = await openRun(request, plan, { ...ports, onRetry }, signal);
+  const run = await openRun(request, plan, copies, { ...ports, onRetry }, signal);
   try {
     const land = async (slot: Slot): Promise<void> => {
       await landLeased(run, slot, signal);

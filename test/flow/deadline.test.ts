@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { withDeadline } from "../../src/flow/deadline.ts";
+import { withDeadline, withGrace } from "../../src/flow/deadline.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -57,5 +57,27 @@ describe("a deadline", () => {
     controller.abort(reason);
     expect(await caught).toBe(reason);
     await expect(withDeadline("x", 1000, controller.signal, untilAborted)).rejects.toBe(reason);
+  });
+});
+
+describe("a time of grace", () => {
+  it("lets work come to its end although nobody wants it any more", async () => {
+    const controller = new AbortController();
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const working = withGrace(60_000, controller.signal, () => promise);
+    controller.abort(new Error("unwanted"));
+    await vi.advanceTimersByTimeAsync(59_999);
+    resolve("done");
+    expect(await working).toBe("done");
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it.each(["before", "meanwhile"])("ends with the reason of a signal that fired %s", async (when) => {
+    const controller = new AbortController();
+    if (when === "before") controller.abort(new Error("unwanted"));
+    const caught = withGrace(60_000, controller.signal, untilAborted).catch((error: unknown) => error);
+    if (when === "meanwhile") controller.abort(new Error("unwanted"));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(await caught).toMatchObject({ message: "unwanted" });
   });
 });

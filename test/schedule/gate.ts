@@ -1,6 +1,6 @@
 /** Lets parts into a store one by one, as a test likes. */
 import { unlessAborted } from "../../src/schedule/in-step.ts";
-import type { Destination, Upload } from "../../src/store/store.ts";
+import type { CopyPart, Destination, PartSlot, Upload } from "../../src/store/store.ts";
 
 export interface Gate {
   /** Lets so many parts more pass; Infinity: all, from now on. */
@@ -49,6 +49,15 @@ export function partGate(open: number): Gate {
       return upload.target(part, signal);
     },
     zeros: (part, signal) => upload.zeros(part, signal),
+    ...(upload.copy === undefined
+      ? {}
+      : {
+          copy: async (part: PartSlot & CopyPart, signal: AbortSignal) => {
+            await pass(signal);
+            if (upload.copy === undefined) throw new Error("the store has forgotten how to copy");
+            return upload.copy(part, signal);
+          },
+        }),
     held: (signal) => upload.held(signal),
     complete: (parts, checksums, signal) => upload.complete(parts, checksums, signal),
     abort: (signal) => upload.abort(signal),

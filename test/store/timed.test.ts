@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Fault } from "../../src/fault/fault.ts";
+import { memorySource } from "../../src/source/memory/memory.ts";
 import { openNull } from "../../src/store/null/null.ts";
 import type { Destination } from "../../src/store/store.ts";
 import { timed } from "../../src/store/timed.ts";
@@ -57,5 +58,26 @@ describe("a timed destination", () => {
     await with_.destination.removeUnheard?.(new Date(5), never);
     expect(asked).toEqual([new Date(5)]);
     expect(watched(openNull()).destination).not.toHaveProperty("removeUnheard");
+  });
+
+  it("copies where its store does, and only there", async () => {
+    const receipt = { number: 1, length: 4, etag: "e", checksums: {} };
+    const plain = openNull();
+    const { calls, destination } = watched({
+      ...plain,
+      copyParts: async () => [],
+      begin: async (intent, signal) => ({
+        ...(await plain.begin(intent, signal)),
+        copy: async () => receipt,
+      }),
+    });
+    const upload = await destination.begin({ existing: "refuse" }, never);
+    const from = { container: "c", object: "o", offset: 0, size: 4, etag: "e" };
+    expect(await upload.copy?.({ number: 1, offset: 0, length: 4, from }, never)).toBe(receipt);
+    expect(await destination.copyParts?.(memorySource(new Uint8Array(4), "m"), never)).toEqual([]);
+    expect(calls.map(([operation]) => operation)).toEqual(["begin", "copy", "copyParts"]);
+    const other = watched(plain).destination;
+    expect(other).not.toHaveProperty("copyParts");
+    expect(await other.begin({ existing: "refuse" }, never)).not.toHaveProperty("copy");
   });
 });

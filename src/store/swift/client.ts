@@ -24,6 +24,8 @@ export interface SwiftAsk {
   readonly answers: readonly number[];
   /** Milliseconds for one attempt. */
   readonly deadlineMs?: number;
+  /** Milliseconds without a byte from the server, where it may take long to say anything. */
+  readonly idleMs?: number;
 }
 
 export interface SwiftReply {
@@ -44,13 +46,15 @@ const DEADLINE_MS = 120_000;
 export const LONG_DEADLINE_MS = 1_800_000;
 const REPLY_BYTES = 64 * 1024 * 1024;
 
+type Login = Pick<SwiftAuth, "grant" | "refresh">;
+
 export class SwiftClient {
   readonly ca: string | undefined;
-  readonly #auth: SwiftAuth;
+  readonly #auth: Login;
   readonly #retry: RetryPolicy;
   readonly #refreshing = new SingleFlight<void>();
 
-  constructor(auth: SwiftAuth, ca: string | undefined, retry: RetryPolicy) {
+  constructor(auth: Login, ca: string | undefined, retry: RetryPolicy) {
     this.ca = ca;
     this.#auth = auth;
     this.#retry = retry;
@@ -58,6 +62,16 @@ export class SwiftClient {
 
   async grant(signal: AbortSignal): Promise<Grant> {
     return await this.#auth.grant(signal);
+  }
+
+  /** The same login at another account; only of the same cluster, since the token goes there. */
+  at(storageUrl: string): SwiftClient {
+    const auth = this.#auth;
+    const there: Login = {
+      grant: async (signal) => ({ ...(await auth.grant(signal)), storageUrl }),
+      refresh: (refused, signal) => auth.refresh(refused, signal),
+    };
+    return new SwiftClient(there, this.ca, this.#retry);
   }
 
   /**
@@ -100,6 +114,7 @@ export class SwiftClient {
           headers: { ...ask.headers, "x-auth-token": grant.token },
           name: ask.what,
           ...(ask.body === undefined ? {} : { body: typeof ask.body === "string" ? ask.body : ask.body() }),
+          ...(ask.idleMs === undefined ? {} : { idleMs: ask.idleMs }),
           ...(this.ca === undefined ? {} : { ca: this.ca }),
         },
         limited,

@@ -5,6 +5,7 @@ import { Fault } from "../../fault/fault.ts";
 import type { Destination, StoreLimits, Upload, UploadIntent, UploadToken } from "../store.ts";
 import { openSwiftClient, type SwiftClient } from "./client.ts";
 import type { SwiftConfig } from "./config.ts";
+import { swiftCopyParts } from "./copy-parts.ts";
 import type { SwiftInfo } from "./info.ts";
 import { checkLocation, type SwiftLocation, swiftName } from "./location.ts";
 import { isUploadId, NAME_OVERHEAD, newUploadId, UPLOAD_META, type UploadPlace } from "./place.ts";
@@ -40,12 +41,15 @@ export async function openSwift(
   }
   const segments = config.segmentContainer ?? `${location.container}_segments`;
   checkLocation({ container: segments, object: location.object }, Number.POSITIVE_INFINITY);
-  const place = (id: string): UploadPlace => ({ client, info, location, segments, id });
+  let zeros: UploadPlace["zeros"] = new Map();
+  const place = (id: string): UploadPlace => ({ client, info, location, segments, id, zeros });
+
+  const limits = limitsOf(info);
 
   const destination: SwiftDestination = {
     name,
     identity: `${name} at ${(await client.grant(signal)).storageUrl}`,
-    limits: limitsOf(info),
+    limits,
 
     async begin(intent: UploadIntent, signal: AbortSignal): Promise<Upload> {
       const { container, object } = location;
@@ -59,6 +63,12 @@ export async function openSwift(
         );
       }
       return new SwiftUpload(place(newUploadId(randomUUID())), intent.existing, there?.[UPLOAD_META]);
+    },
+
+    async copyParts(source, signal) {
+      const parts = await swiftCopyParts(client, source, limits, signal);
+      zeros = new Map(parts?.flatMap(({ zero, from }) => (zero ? [[from.size, from]] : [])));
+      return parts;
     },
 
     async resume(token: UploadToken, intent: UploadIntent, signal: AbortSignal): Promise<Upload> {

@@ -1,4 +1,5 @@
 /** Where the pieces of one upload lie: under `<object>/<upload id>/` in the container of the segments. */
+import type { CopyPart } from "../store.ts";
 import type { SwiftClient } from "./client.ts";
 import type { SwiftInfo } from "./info.ts";
 import { type SwiftLocation, swiftName } from "./location.ts";
@@ -10,6 +11,8 @@ export interface UploadPlace {
   /** Container of the segments. */
   readonly segments: string;
   readonly id: string;
+  /** Objects of zeros that stand in the store and can be copied, by their bytes. */
+  readonly zeros: ReadonlyMap<number, CopyPart["from"]>;
 }
 
 /** Metadata of a finished object: the upload that made it. */
@@ -46,6 +49,11 @@ export function segmentNumber(place: UploadPlace, name: string): number | undefi
 
 export function zeroName(place: UploadPlace, length: number): string {
   return `${uploadPrefix(place.location.object, place.id)}zero/${length}`;
+}
+
+/** Whether an object of zeros of some upload may have this name. */
+export function isZeroName(name: string): boolean {
+  return /\/diskferry-[0-9a-f]{32}\/zero\/\d+$/.test(name);
 }
 
 export function manifestName(place: UploadPlace, n: number): string {

@@ -1,12 +1,10 @@
 /** Completing an upload: zeros, manifests, the object itself, and the proof that it is there. */
-import { createHash } from "node:crypto";
 import pLimit from "p-limit";
-import { MiB } from "../../bytes/units.ts";
 import { Fault } from "../../fault/fault.ts";
 import { DEFAULT_RETRY, withRetry } from "../../flow/retry.ts";
 import type { Landed, PartReceipt, UploadIntent } from "../store.ts";
 import { removePrefix } from "./clean.ts";
-import { LONG_DEADLINE_MS, parseOutcome, type SwiftReply } from "./client.ts";
+import { parseOutcome, type SwiftReply } from "./client.ts";
 import { oneLine, swiftFault } from "./error.ts";
 import { swiftPath } from "./location.ts";
 import { type ManifestEntry, type ManifestPlan, planManifest } from "./manifest.ts";
@@ -20,6 +18,7 @@ import {
   uploadPrefix,
   zeroName,
 } from "./place.ts";
+import { landZeros, zeroMd5 } from "./zero-object.ts";
 import { planZeros } from "./zeros.ts";
 
 const MANIFESTS_AT_ONCE = 4;
@@ -27,7 +26,7 @@ const EMPTY_MD5 = "d41d8cd98f00b204e9800998ecf8427e";
 
 type Headers = Readonly<Record<string, string>>;
 
-/** See `Upload.complete`. `onZeros` is told the length of each object of zeros that was sent. */
+/** See `Upload.complete`. `onZeros` is told what was sent of each object of zeros. */
 export async function publish(
   place: UploadPlace,
   parts: readonly PartReceipt[],
@@ -41,8 +40,7 @@ export async function publish(
   if (before?.[UPLOAD_META] !== place.id) {
     if (before !== undefined && existing === "refuse") throw alreadyExists(place);
     for (const { size_bytes: length, etag } of zeros) {
-      await putZeros(place, length, etag, signal);
-      onZeros(length);
+      onZeros(await landZeros(place, length, etag, signal));
     }
     await putSubManifests(place, plan, signal);
     await putObject(place, plan, existing, signal);
@@ -113,44 +111,6 @@ function entriesOf(
 
 function countData(items: readonly (PartReceipt | number)[]): number {
   return items.filter((item) => typeof item !== "number").length;
-}
-
-const ZEROS = new Uint8Array(MiB);
-
-function* zeroChunks(length: number): Generator<Uint8Array> {
-  for (let left = length; left > 0; left -= MiB) yield left >= MiB ? ZEROS : ZEROS.subarray(0, left);
-}
-
-function zeroMd5(length: number): string {
-  const hash = createHash("md5");
-  for (const chunk of zeroChunks(length)) hash.update(chunk);
-  return hash.digest("hex");
-}
-
-async function putZeros(
-  place: UploadPlace,
-  length: number,
-  etag: string,
-  signal: AbortSignal,
-): Promise<void> {
-  await place.client.ask(
-    {
-      method: "PUT",
-      path: swiftPath(place.segments, zeroName(place, length)),
-      headers: {
-        "content-length": String(length),
-        "content-type": "application/octet-stream",
-        etag,
-      },
-      body: async function* () {
-        yield* zeroChunks(length);
-      },
-      what: `${placeName(place)}: putting its zeros`,
-      answers: [200, 201],
-      deadlineMs: LONG_DEADLINE_MS,
-    },
-    signal,
-  );
 }
 
 async function putSubManifests(place: UploadPlace, plan: ManifestPlan, signal: AbortSignal): Promise<void> {

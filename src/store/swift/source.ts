@@ -5,6 +5,8 @@ import type { Source } from "../../source/source.ts";
 import { openSwiftClient, type SwiftClient } from "./client.ts";
 import type { SwiftConfig } from "./config.ts";
 import { checkLocation, type SwiftLocation, swiftName, swiftPath } from "./location.ts";
+import { pinObject } from "./pin.ts";
+import { segmentsOf } from "./segments.ts";
 
 /** @throws Fault NOT_FOUND, CREDENTIALS, PERMISSION, USAGE, NETWORK and its kin. */
 export async function swiftSource(
@@ -16,14 +18,6 @@ export async function swiftSource(
   return await openSwiftObject(await openSwiftClient(config, signal), location, signal);
 }
 
-interface Pin {
-  /** Bytes. */
-  readonly size: number;
-  readonly version: string;
-  /** As the server wrote it, where a read may demand it. */
-  readonly etag: string | undefined;
-}
-
 /** Pinned to the object's ETag, time and size of now. */
 export async function openSwiftObject(
   client: SwiftClient,
@@ -32,11 +26,11 @@ export async function openSwiftObject(
 ): Promise<Source> {
   const { container, object } = location;
   const name = swiftName(location);
-  const pin = await look(client, location, signal);
+  const pin = await pinObject(client, location, signal);
   if (pin === undefined) {
     throw new Fault("NOT_FOUND", `${name}: there is no such object: check the container and the name`);
   }
-  const { size, version, etag } = pin;
+  const { size, version, etag, md5, kind } = pin;
   const source = httpSource({
     name,
     size,
@@ -52,39 +46,17 @@ export async function openSwiftObject(
     },
     refresh: (signal) => client.refresh(signal),
   });
+  const { storageUrl } = await client.grant(signal);
   return {
     ...source,
+    stored: { store: "swift", url: storageUrl, container, object },
+    ...(kind === "static large" && md5 !== undefined
+      ? { parts: (signal: AbortSignal) => segmentsOf(client, location, { size, etag: md5 }, signal) }
+      : {}),
     async check(signal) {
-      if ((await look(client, location, signal))?.version !== version) {
+      if ((await pinObject(client, location, signal))?.version !== version) {
         throw new Fault("SOURCE_CHANGED", `${name}: changed while it was read; start again`);
       }
     },
-  };
-}
-
-async function look(
-  client: SwiftClient,
-  location: SwiftLocation,
-  signal: AbortSignal,
-): Promise<Pin | undefined> {
-  const name = swiftName(location);
-  const headers = await client.head(location.container, location.object, `${name}: looking for it`, signal);
-  if (headers === undefined) return undefined;
-  const size = Number(headers["content-length"] ?? Number.NaN);
-  if (!Number.isSafeInteger(size)) {
-    // A dynamic large object of more segments than one listing has neither length nor ETag.
-    throw new Fault(
-      "UNSUPPORTED_FEATURE",
-      `${name}: the store does not tell its size, so it cannot be read by ranges`,
-    );
-  }
-  const etag = headers["etag"];
-  const modified = headers["x-timestamp"] ?? headers["last-modified"] ?? "undated";
-  // Ceph's gateway marks its large objects so, and compares If-Match with something else than the ETag that it shows.
-  const demandable = headers["x-object-meta-static-large-object"] === undefined;
-  return {
-    size,
-    version: `swift-${(etag ?? "unpinned").replaceAll('"', "")}-${modified}-${size}`,
-    etag: demandable ? etag : undefined,
   };
 }

@@ -1,6 +1,7 @@
 /** One upload: its targets, what is held of it, its end. */
 import type { Checksums } from "../../digest/checksum.ts";
 import type {
+  CopyPart,
   Landed,
   PartReceipt,
   PartSlot,
@@ -10,6 +11,7 @@ import type {
   UploadToken,
 } from "../store.ts";
 import { removePrefix } from "./clean.ts";
+import { copyObject } from "./copy-object.ts";
 import { swiftPath } from "./location.ts";
 import { placeName, segmentName, segmentNumber, type UploadPlace, uploadPrefix } from "./place.ts";
 import { isOurs, publish } from "./publish.ts";
@@ -57,6 +59,16 @@ export class SwiftUpload implements Upload {
     signal.throwIfAborted();
     const { number, length, offset } = part;
     return { number, length, offset, etag: "", checksums: {}, zero: true };
+  }
+
+  async copy(part: PartSlot & CopyPart, signal: AbortSignal): Promise<PartReceipt> {
+    signal.throwIfAborted();
+    const { number, length, offset, from } = part;
+    const object = segmentName(this.#place, number);
+    const to = { container: this.#place.segments, object };
+    const what = `${placeName(this.#place)}: copying part ${number}`;
+    const etag = await copyObject(this.#place.client, from, to, what, signal);
+    return { number, length, offset, etag, checksums: { md5: etag } };
   }
 
   async *held(
