@@ -1,5 +1,5 @@
 /** Routes of dialects that are asked by method and path. */
-import { type HttpRequest, pathOf } from "./call.ts";
+import { type HttpRequest, headerOf, pathOf } from "./call.ts";
 
 export interface Route<Answering> {
   readonly method: "GET" | "POST";
@@ -21,14 +21,14 @@ export function routed<Answering>(
   request: HttpRequest,
 ): Routed<Answering> | "method" | undefined {
   const path = pathOf(request);
-  let elsewise = false;
+  let isThere = false;
   for (const route of routes) {
     const parameters = parametersOf(route.path.exec(path));
     if (parameters === undefined) continue;
     if (route.method === request.method) return { route, parameters };
-    elsewise = true;
+    isThere = true;
   }
-  return elsewise ? "method" : undefined;
+  return isThere ? "method" : undefined;
 }
 
 /** A path that is not well encoded names nothing. */
@@ -41,6 +41,11 @@ function parametersOf(match: RegExpExecArray | null): Readonly<Record<string, st
   } catch {
     return undefined;
   }
+}
+
+/** Which host is asked, as the client names it; HTTP/2 has a header of its own for that. */
+export function authorityOf(request: HttpRequest): string | undefined {
+  return headerOf(request, "host") ?? headerOf(request, ":authority");
 }
 
 export function queryOf(request: HttpRequest): URLSearchParams {

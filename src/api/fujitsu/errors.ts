@@ -63,8 +63,8 @@ export function errorRow(name: FujitsuError): ErrorRow {
   return { status, code, message, rule };
 }
 
-/** Which row a refusal or another fault becomes, by its reason, else by its code. */
-export type Mapping = Readonly<Partial<Record<Reason | FaultCode, FujitsuError>>>;
+/** Which row a refusal or another fault becomes, by its reason (and field), else by its code. */
+export type Mapping = Readonly<Partial<Record<Reason | FaultCode | "malformed name", FujitsuError>>>;
 
 export const EXPORT: Mapping = {
   "image-not-found": "imageIdInvalid",
@@ -93,6 +93,7 @@ export const IMPORT: Mapping = {
   "destination-not-found": "locationInvalid",
   "destination-region": "locationInvalid",
   "destination-image-store": "locationInvalid",
+  "malformed name": "nameInvalid",
   malformed: "locationInvalid",
   "entry-exists": "idTaken",
   "object-missing": "locationInvalid",
@@ -138,8 +139,10 @@ export function misfit(name: FujitsuError): Fault {
 /** The row for whatever was thrown. */
 export function errorOf(thrown: unknown, mapping: Mapping): FujitsuError {
   const { code, details } = Fault.from(thrown, "the request");
-  const { row, reason } = details;
+  const { row, reason, field } = details;
   if (row !== undefined) return row as FujitsuError;
+  const ofField = field === "name" ? mapping["malformed name"] : undefined;
+  if (ofField !== undefined) return ofField;
   const ofReason = reason === undefined ? undefined : (mapping[reason as Reason] ?? ANY[reason as Reason]);
   return ofReason ?? mapping[code] ?? ANY[code] ?? "internal";
 }

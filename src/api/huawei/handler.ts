@@ -4,7 +4,7 @@ import { untilClosed } from "../answer.ts";
 import { readBody } from "../body.ts";
 import { type Call, type HttpHandler, type HttpRequest, headerOf, pathOf } from "../call.ts";
 import { type DialectPorts, type Reply, send } from "../dialect.ts";
-import { queryOf, type Route, routed } from "../route.ts";
+import { authorityOf, queryOf, type Route, routed } from "../route.ts";
 import type { Asked, Seen } from "./asked.ts";
 import { errorOf, errorRow, misfit } from "./errors.ts";
 import { listImages, showImage } from "./images.ts";
@@ -105,7 +105,7 @@ async function answered(
   if (found === "method") throw misfit("methodUnknown");
   const { route, parameters } = found;
   call.operation = route.operation;
-  const origin = `${"encrypted" in request.socket ? "https" : "http"}://${headerOf(request, "host") ?? ""}`;
+  const origin = `${"encrypted" in request.socket ? "https" : "http"}://${authorityOf(request) ?? ""}`;
   const seen: Seen = { parameters, query: queryOf(request), origin };
   if (route.answer.access === "open") return route.answer.run(seen);
   const { caller, body } = await identified(request, call, ports);

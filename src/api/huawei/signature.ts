@@ -2,7 +2,7 @@
 import { createHash, createHmac } from "node:crypto";
 import { type AccessKey, type AccessKeys, isSameSignature } from "../access-key.ts";
 import { type HttpRequest, headerOf, pathOf } from "../call.ts";
-import { queryOf } from "../route.ts";
+import { authorityOf, queryOf } from "../route.ts";
 import { misfit } from "./errors.ts";
 
 const ALGORITHM = "SDK-HMAC-SHA256";
@@ -56,10 +56,8 @@ function canonicalRequest(request: HttpRequest, signedHeaders: readonly string[]
   ].join("\n");
 }
 
-/** HTTP/2 says the host in a header of its own. */
 function signedHeader(request: HttpRequest, name: string): string {
-  const value =
-    name === "host" ? (headerOf(request, name) ?? headerOf(request, ":authority")) : headerOf(request, name);
+  const value = name === "host" ? authorityOf(request) : headerOf(request, name);
   if (value === undefined) throw misfit("unauthenticated");
   return value.trim();
 }

@@ -102,6 +102,7 @@ const ROWS: readonly Row[] = [
   ["exportLimitInvalid", "a limit of nothing", get("/v1/imageexport?limit=0")],
   ["nameMissing", "no name", importing({ name: undefined })],
   ["nameInvalid", "a name that is no text", importing({ name: 1 })],
+  ["nameInvalid", "a name with a line break", importing({ name: "a\nb" })],
   ["nameInvalid", "a name that is too long", importing({ name: "x".repeat(256) })],
   ["locationMissing", "no location", importing({ location: undefined })],
   ["locationInvalid", "a location without an object", importing({ location: CONTAINER })],

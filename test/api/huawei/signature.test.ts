@@ -1,5 +1,7 @@
 /** Requests that are signed with an access key, by a signer of the test's own, written after the published scheme. */
 import { createHash, createHmac } from "node:crypto";
+import { once } from "node:events";
+import { connect } from "node:http2";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { NOW } from "../../task/tasks.ts";
 import { KEY } from "../endpoint.ts";
@@ -120,5 +122,18 @@ describe("a request that is signed", () => {
         fields: expect.objectContaining({ caller: "ann", operation: "huawei.UploadVolume" }),
       }),
     );
+  });
+});
+
+describe("over HTTP/2", () => {
+  it("a signature counts as well, and so does the host that it names", async () => {
+    const session = connect(ev.here.url);
+    const headers = signed({ method: "GET", path: "/v3/p1/volumes", body: "" });
+    const stream = session.request({ ":path": "/v3/p1/volumes", ...headers });
+    const [reply] = (await once(stream, "response")) as [Record<string, unknown>];
+    expect(reply[":status"]).toBe(200);
+    stream.close();
+    session.close();
+    await once(session, "close");
   });
 });
