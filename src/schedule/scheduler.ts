@@ -40,6 +40,8 @@ export interface Scheduler extends AsyncDisposable {
 const LOOK_AGAIN_MS = 5000;
 /** A record that fails is asked again after this. */
 const FAILED_MS = 1000;
+/** Between two looks for what dead tasks have left. */
+const SWEEP_EVERY_MS = 60 * 60_000;
 const EVENTS_AT_ONCE = 500;
 const MOST_REGIONS = 10_000;
 /** Of all lanes, that one run may hold: what it leaves is for others when its store hangs. */
@@ -68,7 +70,10 @@ interface Running {
   readonly changes: ((bytesPerSecond: number) => void)[];
 }
 
-/** Queues again what this daemon held when it ended, and begins. @throws Fault when the record fails. */
+/**
+ * Queues again what this daemon held when it ended, and begins; removes orphans at once, and then every hour.
+ * @throws Fault when the record fails.
+ */
 export async function startScheduler(ports: SchedulePorts, limits: ScheduleLimits): Promise<Scheduler> {
   const { record, now, note } = ports;
   const { runner } = limits;
@@ -154,6 +159,7 @@ export async function startScheduler(ports: SchedulePorts, limits: ScheduleLimit
       try {
         await claim();
         await shareBandwidth();
+        sweepWhenDue();
         waitMs = await nextLook();
       } catch (error) {
         noteFailure("record-fails", error);
@@ -185,9 +191,8 @@ export async function startScheduler(ports: SchedulePorts, limits: ScheduleLimit
     note("error", event, { code, message });
   }
 
-  const loops = [claimOnAndOn(claiming), followEvents(life)];
-
   let swept: Promise<unknown> = Promise.resolve();
+  let sweepsAt = Number.NEGATIVE_INFINITY;
   /** One after the other: each journal belongs to one at a time. */
   function sweep(signal: AbortSignal): Promise<number> {
     const sweeping = swept.then(() =>
@@ -198,7 +203,17 @@ export async function startScheduler(ports: SchedulePorts, limits: ScheduleLimit
     });
     return sweeping;
   }
-  sweep(life.signal).catch(() => {});
+  function sweepWhenDue(): void {
+    if (now() < sweepsAt) return;
+    sweepsAt = Number.POSITIVE_INFINITY;
+    sweep(life.signal)
+      .catch(() => {})
+      .finally(() => {
+        sweepsAt = now() + SWEEP_EVERY_MS;
+      });
+  }
+
+  const loops = [claimOnAndOn(claiming), followEvents(life)];
 
   async function drain(deadlineMs: number): Promise<void> {
     claiming.abort();

@@ -260,6 +260,21 @@ describe("what dead tasks have left", () => {
     await expectNothingLeft();
   });
 
+  it("is removed an hour later, without anybody asking", async () => {
+    quay.before = stubborn;
+    scheduler = await quay.start();
+    const { id } = await quay.accept(exportOf("east-a", ["out.raw"]));
+    expect((await quay.ended(id)).state).toBe("failed");
+    expect(quay.files("state").length).toBe(1);
+    quay.before = (destination) => destination;
+    const removed = Promise.withResolvers<void>();
+    quay.onNote = (event) => event === "orphan-removed" && removed.resolve();
+    quay.later(60 * 60_000);
+    scheduler.wake();
+    await removed.promise;
+    await expectNothingLeft();
+  });
+
   it("is removed when a daemon starts; what unfinished tasks have is not", async () => {
     const gate = partGate(3);
     quay.before = (destination) => gate.before(destination);
