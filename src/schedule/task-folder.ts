@@ -1,7 +1,8 @@
 /** The folder of a task in the state directory: where it puts things, and the journals of its transfers. */
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "../fault/fault.ts";
+import { makeDirectory, syncDirectory } from "../transfer/sync-directory.ts";
 
 /** An object that a task makes. */
 export interface Target {
@@ -23,12 +24,13 @@ export function folderOf(stateDirectory: string, task: string): string {
 /** Makes the folder. Durable when it resolves. */
 export async function writeTargets(folder: string, targets: readonly Target[]): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeDirectory(folder);
     const fresh = join(folder, `${TARGETS}.new`);
     await using file = await open(fresh, "w", 0o600);
     await file.writeFile(JSON.stringify(targets));
     await file.datasync();
     await rename(fresh, join(folder, TARGETS));
+    await syncDirectory(folder);
   } catch (error) {
     throw Fault.from(error, folder);
   }

@@ -5,7 +5,6 @@
 import { createHash } from "node:crypto";
 import {
   type FileHandle,
-  mkdir,
   open,
   readdir,
   readFile,
@@ -15,13 +14,14 @@ import {
   stat,
   symlink,
 } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { Fault } from "../fault/fault.ts";
 import type { UnitTable } from "../format/format.ts";
 import type { UploadToken } from "../store/store.ts";
 import type { SegmentReceipt } from "./job.ts";
 import type { JournaledSegment, JournalLine, PackedTable, SealedObject } from "./journal-line.ts";
+import { makeDirectory, syncDirectory } from "./sync-directory.ts";
 
 export type { JournaledSegment } from "./journal-line.ts";
 
@@ -68,7 +68,7 @@ interface Place {
  * @throws Fault USAGE when another process is at this destination now.
  */
 export async function openJournal(directory: string, identity: string, name: string): Promise<Journal> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeDirectory(directory);
   const key = createHash("sha256").update(identity).digest("hex").slice(0, 32);
   const path = join(directory, `${key}${ENDING}`);
   const unlock = await lock(`${path}.lock`, name);
@@ -147,6 +147,7 @@ function fileJournal(
       await empty();
       await write({ event: "intent", at: Date.now() }, undefined);
       await file.datasync();
+      await syncDirectory(dirname(path));
     },
     async begin(identity, token) {
       await write({ event: "begin", version: 1, identity, token }, undefined);
