@@ -16,7 +16,7 @@ const MiB = 1024 ** 2;
 /** Of each region: fewer than the tasks that are kept waiting. */
 export const SLOTS = { copy: 3, export: 3, import: 3 } as const;
 /** Of one task: it lives through a few kills. */
-const RATE = BigInt(4 * MiB);
+const RATE = BigInt(6 * MiB);
 
 /** What is asked for, again and again with the same token, until somebody has heard that it is accepted. */
 export interface Asked {
@@ -67,7 +67,7 @@ export async function openFleet(): Promise<Fleet> {
   const here = await daemonHarbour(["--config", "daemon.yaml"]);
   const { environment } = store;
   writeConfig(here.path, {
-    regions: "north: { imageStore: north, imageWrite: { format: qcow2, compression: zlib } }",
+    regions: "north: { imageStore: north, imageWrite: { format: raw } }",
     destinations: `north: { region: north, location: swift://images, credential: swift }
   dock: { region: north, location: swift://images/exports, credential: swift }`,
     more: `credentials:
