@@ -5,11 +5,12 @@
 import type { TaskEvent } from "./step.ts";
 import type { LostRuns, Task } from "./task.ts";
 
-/** Runs in a row that are lost before the task fails. */
-const MOST_LOST = 6;
+/** Runs in a row that are lost before the task fails. A daemon that others end has rarely ended one task so often. */
+const MOST_LOST = 12;
 /** From the third on it is run apart from others that are as suspicious. */
 const SUSPICIOUS = 3;
 const APART_MS = 5_000;
+const LONGEST_WAIT_MS = 60_000;
 
 /** What is lost of a task that is running now, this run included. */
 export function lostRuns({ lost, progress, bytes: { committed } }: Task): LostRuns {
@@ -29,6 +30,6 @@ export function lossOf(task: Task, suspects: number, at: number): TaskEvent {
     return { kind: "failed", failure: { stage: task.stage, code: "INTERNAL", message, retryable: false } };
   }
   if (runs < SUSPICIOUS) return { kind: "requeued", lost: true };
-  const waitMs = APART_MS * 2 ** Math.min(runs - SUSPICIOUS, MOST_LOST - SUSPICIOUS) + APART_MS * suspects;
-  return { kind: "requeued", lost: true, notBefore: at + waitMs };
+  const waitMs = Math.min(LONGEST_WAIT_MS, APART_MS * 2 ** Math.min(runs - SUSPICIOUS, 20));
+  return { kind: "requeued", lost: true, notBefore: at + waitMs + APART_MS * suspects };
 }

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Slots } from "../../src/catalog/region.ts";
 import type { RecordedEvent } from "../../src/record/event.ts";
 import type { TaskKind } from "../../src/task/spec.ts";
-import { isFinal } from "../../src/task/task.ts";
+import { isFinal, type Task } from "../../src/task/task.ts";
 import type { Evidence, JournalLeft } from "./evidence.ts";
 
 /** What was read once is never changed, and nothing that was there is gone. */
@@ -53,27 +53,27 @@ const ENDS: ReadonlySet<RecordedEvent["event"]["kind"]> = new Set([
 ]);
 
 /** Runs of a kind that a region takes part in, after each event. */
-export function* slotsTaken(events: readonly RecordedEvent[]): Generator<{
+function* slotsTaken(events: readonly RecordedEvent[]): Generator<{
   readonly sequence: number;
   readonly kind: TaskKind;
-  readonly of: ReadonlyMap<string, number>;
+  readonly taken: ReadonlyMap<string, number>;
 }> {
   const runs = new Map<string, { readonly kind: TaskKind; readonly slots: readonly string[] }>();
   for (const { sequence, task, kind, event } of events) {
     if (event.kind === "started") runs.set(task, { kind, slots: event.slots });
     if (ENDS.has(event.kind)) runs.delete(task);
-    const of = new Map<string, number>();
+    const taken = new Map<string, number>();
     for (const { slots } of [...runs.values()].filter((run) => run.kind === kind)) {
-      for (const region of slots) of.set(region, (of.get(region) ?? 0) + 1);
+      for (const region of slots) taken.set(region, (taken.get(region) ?? 0) + 1);
     }
-    yield { sequence, kind, of };
+    yield { sequence, kind, taken };
   }
 }
 
 /** CP-16, D3. */
 export function* slotsHold({ events }: Evidence, limit: Slots): Generator<string> {
-  for (const { sequence, kind, of } of slotsTaken(events)) {
-    for (const [region, count] of of) {
+  for (const { sequence, kind, taken } of slotsTaken(events)) {
+    for (const [region, count] of taken) {
       if (count > limit[kind]) yield `event ${sequence}: ${region} takes part in ${count} runs of ${kind}`;
     }
   }
@@ -104,4 +104,66 @@ export function* sendsTheRest(left: readonly JournalLeft[], { events }: Evidence
     const { sent } = end.after.bytes;
     if (sent > size - bytes) yield `${task}: sent ${sent} bytes where ${bytes} of ${size} had landed`;
   }
+}
+
+/** Slots of each region: set between two events, and in force until the next. */
+export interface LimitSince {
+  readonly from: number;
+  readonly to: number;
+  readonly most: number;
+}
+
+/** The limits that may have been in force when the event happened. */
+function inForce(limits: readonly LimitSince[], sequence: number): readonly number[] {
+  const settled = limits.findLastIndex(({ to }) => to <= sequence);
+  return limits.filter(({ from }, index) => index >= settled && from <= sequence).map(({ most }) => most);
+}
+
+/** Nothing starts beyond the limit of that moment; what runs when it is lowered goes on. */
+export function* slotsFollow(
+  { events }: Evidence,
+  kind: TaskKind,
+  limits: readonly LimitSince[],
+): Generator<string> {
+  for (const [index, { sequence, kind: of, taken }] of [...slotsTaken(events)].entries()) {
+    const event = events[index]?.event;
+    if (of !== kind || event?.kind !== "started") continue;
+    const most = Math.max(...inForce(limits, sequence));
+    for (const region of event.slots) {
+      const count = taken.get(region) ?? 0;
+      if (count > most) yield `event ${sequence} begins run ${count} of ${region}, of ${most}`;
+    }
+  }
+}
+
+/** D3: whoever is passed over finds one of its regions full. */
+export function* startsInOrder(
+  { tasks, events }: Evidence,
+  kind: TaskKind,
+  limits: readonly LimitSince[],
+): Generator<string> {
+  const waiting = new Map<string, Task>();
+  const known = new Map(tasks.map((task) => [task.id, task]));
+  let taken: ReadonlyMap<string, number> = new Map();
+  for (const [index, now] of [...slotsTaken(events)].entries()) {
+    const { task: id = "", event } = events[index] ?? {};
+    const task = known.get(id);
+    if (now.kind !== kind || task === undefined) continue;
+    if (event?.kind === "accepted") waiting.set(id, task);
+    if (event?.kind === "started") {
+      waiting.delete(id);
+      const most = Math.min(...inForce(limits, now.sequence));
+      for (const other of waiting.values()) {
+        const blocked = other.regions.some((region) => (taken.get(region) ?? 0) >= most);
+        if (other.sequence < task.sequence && !blocked)
+          yield `${id} starts before ${other.id}, which had room`;
+      }
+    }
+    taken = now.taken;
+  }
+}
+
+export function mostTaken({ events }: Evidence, kind: TaskKind, region: string): number {
+  const counts = [...slotsTaken(events)].filter((now) => now.kind === kind);
+  return Math.max(...counts.map(({ taken }) => taken.get(region) ?? 0));
 }

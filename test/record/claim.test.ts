@@ -161,13 +161,13 @@ describe("after a crash", () => {
   it("what ends the daemon each time is given up, with what it had reserved, and held back before", async () => {
     const poison = await accepted(file.record, exportTask());
     let at = NOW;
-    for (let lost = 1; lost <= 6; lost += 1) {
+    for (let lost = 1; lost <= 12; lost += 1) {
       at += 60_000;
       const record = await file.reopen();
       expect(ids(await record.claim({ ...ALL, at }))).toEqual([poison.id]);
       const [back] = await record.recover("host-1", at);
-      expect(back?.state).toBe(lost < 6 ? "queued" : "failed");
-      if (lost >= 3 && lost < 6) expect(await record.claim({ ...ALL, at })).toEqual([]);
+      expect(back?.state).toBe(lost < 12 ? "queued" : "failed");
+      if (lost >= 3 && lost < 12) expect(await record.claim({ ...ALL, at })).toEqual([]);
     }
     const next = await accepted(file.record, exportTask());
     expect(ids(await file.record.claim({ ...ALL, at }))).toEqual([next.id]);
