@@ -331,6 +331,12 @@ describe("what stands beside it", () => {
     expect(await ids("/v3/p2/volumes", "bob-token-2")).toEqual([]);
   });
 
+  it("images and volumes are listed of the caller's own project, even for an admin", async () => {
+    const root = { "x-auth-token": "root-token-3" };
+    expect((await ev.ask("GET", "/v2/cloudimages", undefined, root)).body).toEqual({ images: [] });
+    expect((await ev.ask("GET", "/v3/ops/volumes", undefined, root)).body).toEqual({ volumes: [] });
+  });
+
   it("what belongs to another project is not there", async () => {
     await ev.upload();
     const { id, spec } = await ev.task();

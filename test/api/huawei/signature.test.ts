@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { connect } from "node:http2";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { NOW } from "../../task/tasks.ts";
-import { KEY } from "../endpoint.ts";
+import { endpoint, KEY } from "../endpoint.ts";
 import { ACTION, type Huawei, huawei, UPLOAD } from "./huawei.ts";
 
 let ev: Huawei;
@@ -26,6 +26,7 @@ interface Signing {
   readonly id?: string;
   readonly secret?: string;
   readonly names?: readonly string[];
+  readonly host?: string;
 }
 
 function signed({
@@ -37,9 +38,10 @@ function signed({
   id = KEY.id,
   secret = KEY.secret,
   names = ["host", "x-project-id", "x-sdk-date"],
+  host = new URL(ev.here.url).host,
 }: Signing = {}): Record<string, string> {
   const headers: Record<string, string> = {
-    host: new URL(ev.here.url).host,
+    host,
     "x-project-id": "p1",
     "x-sdk-date": date,
   };
@@ -47,7 +49,7 @@ function signed({
   const canonical = [method, `${path}/`, query, lines, names.join(";"), sha256(body)].join("\n");
   const text = `SDK-HMAC-SHA256\n${date}\n${sha256(canonical)}`;
   const signature = createHmac("sha256", secret).update(text).digest("hex");
-  const { host: _, ...sent } = headers;
+  const { host: _host, ...sent } = headers;
   return {
     ...sent,
     authorization: `SDK-HMAC-SHA256 Access=${id}, SignedHeaders=${names.join(";")}, Signature=${signature}`,
@@ -96,6 +98,14 @@ describe("a request that is signed", () => {
     "SDK-HMAC-SHA256 Access=, SignedHeaders=, Signature=",
   ])("in no form that it can have is nobody's: %s", async (authorization) => {
     expect(await statusOf({ authorization, "x-sdk-date": DATE })).toBe(401);
+  });
+
+  it("with a key that is disabled is nobody's", async () => {
+    const service = ev.here.world.service;
+    await using closed = await endpoint({ service, keys: [{ ...KEY, state: "disabled" }] });
+    const headers = signed({ host: new URL(closed.url).host });
+    const reply = await fetch(closed.url + ACTION, { method: "POST", headers, body: BODY });
+    expect(reply.status).toBe(401);
   });
 
   it("may be fourteen minutes old", async () => {
