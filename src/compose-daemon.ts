@@ -287,10 +287,11 @@ async function tlsOf({ listen: { tls } }: DaemonSettings): Promise<TlsAddress | 
   };
 }
 
-function retentionOf({ retention: { taskDays, tokenDays } }: DaemonSettings, log: Log) {
+function retentionOf({ retention: { taskDays, tokenDays, auditDays } }: DaemonSettings, log: Log) {
   return {
     taskMs: taskDays * DAY_MS,
     tokenMs: tokenDays * DAY_MS,
+    auditMs: auditDays * DAY_MS,
     now: Date.now,
     note: (...said: Parameters<Log["note"]>) => log.note(...said),
   };

@@ -242,6 +242,7 @@ const shape = z.strictObject({
     .strictObject({
       taskDays: z.number().positive().default(90),
       tokenDays: z.number().positive().default(7),
+      auditDays: z.number().positive().default(365),
     })
     .prefault({}),
   log: z.strictObject({ level: z.enum(LOG_LEVELS).default("info"), file: path.exactOptional() }).prefault({}),

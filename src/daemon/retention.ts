@@ -9,6 +9,8 @@ export interface RetentionOptions {
   readonly taskMs: number;
   /** Milliseconds that a client token is kept. */
   readonly tokenMs: number;
+  /** Milliseconds that a note of the audit log is kept. */
+  readonly auditMs: number;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly note: Note;
@@ -16,23 +18,27 @@ export interface RetentionOptions {
 
 const EVERY_MS = 60 * 60_000;
 /** The record stands still while it forgets: a little at a time. */
-const AT_ONCE = 500;
+const AT_ONCE = 1000;
 const BREATH_MS = 100;
 
 /** Forgets now and every hour, until the signal fires. Never throws. */
 export async function keepForgetting(
   record: Pick<TaskRecord, "forget">,
-  { taskMs, tokenMs, now, note }: RetentionOptions,
+  { taskMs, tokenMs, auditMs, now, note }: RetentionOptions,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
     let waitMs = EVERY_MS;
     try {
       const at = now();
-      const most = AT_ONCE;
-      const tasks = await record.forget({ endedBefore: at - taskMs, tokensBefore: at - tokenMs, most });
-      if (tasks > 0) note("info", "tasks-forgotten", { tasks });
-      if (tasks === most) waitMs = BREATH_MS;
+      const { tasks, audits, rest } = await record.forget({
+        endedBefore: at - taskMs,
+        tokensBefore: at - tokenMs,
+        auditsBefore: at - auditMs,
+        most: AT_ONCE,
+      });
+      if (tasks > 0 || audits > 0) note("info", "forgotten", { tasks, audits });
+      if (rest === "some") waitMs = BREATH_MS;
     } catch (error) {
       const { code, message } = Fault.from(error, "the record");
       note("error", "record-fails", { code, message });

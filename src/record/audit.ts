@@ -1,4 +1,4 @@
-/** Who did what. Entries are appended, never changed. */
+/** Who did what. Entries are appended, never changed, and forgotten after their time. */
 
 export interface AuditEntry {
   readonly at: number;

@@ -1,6 +1,6 @@
 /** Which tasks are asked for. */
 import type { TaskKind } from "../task/spec.ts";
-import type { Task, TaskState } from "../task/task.ts";
+import type { Task, TaskState, UnfinishedState } from "../task/task.ts";
 
 /** All that is given must hold. */
 export interface TaskWhere {
@@ -28,6 +28,14 @@ export interface TaskQuery {
     | { readonly is: "newest"; readonly skip: number }
     | { readonly is: "before"; readonly sequence: number };
   readonly limit: number;
+}
+
+/** Tasks of one kind, in one state, of the same regions. */
+export interface Unfinished {
+  readonly kind: TaskKind;
+  readonly state: UnfinishedState;
+  readonly regions: readonly string[];
+  readonly count: number;
 }
 
 export interface TaskPage {

@@ -16,7 +16,7 @@ import type { NewTask, Task } from "../task/task.ts";
 import type { InUse } from "./admission.ts";
 import type { AuditEntry, AuditQuery, RecordedAudit } from "./audit.ts";
 import type { EventQuery, RecordedEvent } from "./event.ts";
-import type { TaskPage, TaskQuery, TaskWhere } from "./query.ts";
+import type { TaskPage, TaskQuery, TaskWhere, Unfinished } from "./query.ts";
 
 export interface TaskRecord extends AsyncDisposable {
   readonly catalogue: Catalogue;
@@ -40,6 +40,8 @@ export interface TaskRecord extends AsyncDisposable {
   task(id: string): Promise<Task | undefined>;
   tasks(query: TaskQuery): Promise<TaskPage>;
   countTasks(where: TaskWhere): Promise<number>;
+  /** How many tasks have not ended. */
+  unfinished(): Promise<readonly Unfinished[]>;
 
   /**
    * Applies `step`, appends the event, and at the end of a task settles the catalogue entries that it had reserved.
@@ -70,8 +72,8 @@ export interface TaskRecord extends AsyncDisposable {
   /** Resolves once there is an event after `after`. */
   news(after: number, signal: AbortSignal): Promise<void>;
 
-  /** Removes what has ended long ago, events included, and says how many tasks that were. Numbers are not used again. */
-  forget(retention: Retention): Promise<number>;
+  /** Removes some of what has ended long ago, the oldest first, events included. Numbers are not used again. */
+  forget(retention: Retention): Promise<Forgotten>;
 
   audit(entry: AuditEntry): Promise<void>;
   /** Newest first. */
@@ -173,6 +175,15 @@ export interface Retention {
   readonly endedBefore: number;
   /** Tokens given earlier are removed, unless their task has not ended. */
   readonly tokensBefore: number;
-  /** Tasks to remove at most. */
+  /** Notes of the audit log taken earlier are removed. */
+  readonly auditsBefore: number;
+  /** Of tasks, events, tokens and notes each to remove at most: the record stands still meanwhile. */
   readonly most: number;
+}
+
+export interface Forgotten {
+  readonly tasks: number;
+  readonly audits: number;
+  /** Whether there may be more. */
+  readonly rest: "none" | "some";
 }

@@ -77,6 +77,8 @@ export class TaskProgress implements Disposable {
   /** One at a time: what changes meanwhile is told by the next. */
   #write(): void {
     if (this.#writing !== undefined || this.#held.task.stage !== "data") return;
+    const counters = this.#counted();
+    if (STAGES.every((stage) => counters[stage] === this.#told[stage])) return;
     this.#writing = this.#held
       .report({ kind: "progressed", bytes: this.#take() })
       .then(

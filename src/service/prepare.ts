@@ -2,7 +2,7 @@
 import type { Destination } from "../catalog/destination.ts";
 import type { Project } from "../catalog/project.ts";
 import type { Acceptance, ClientToken, Limit } from "../record/record.ts";
-import type { NewTask } from "../task/task.ts";
+import { type NewTask, UNFINISHED_STATES } from "../task/task.ts";
 import type { Caller } from "./caller.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { refusal } from "./refusal.ts";
@@ -66,7 +66,7 @@ export function unfinishedLimit({ id, quotas }: Project) {
   return {
     counts: "tasks",
     name: "unfinished",
-    where: { project: id, states: ["queued", "processing", "cancelling"] },
+    where: { project: id, states: UNFINISHED_STATES },
     most: quotas.unfinished,
   } as const satisfies Limit;
 }

@@ -1,12 +1,12 @@
 /** How much is in use of what there may be. */
 import { allRegions } from "../record/all-regions.ts";
+import { UNFINISHED_STATES } from "../task/task.ts";
 import type { Caller } from "./caller.ts";
 import type { ServicePorts } from "./ports.ts";
 import type { Usage } from "./service.ts";
 import { projectOf } from "./visible.ts";
 
 const WEEK_MS = 7 * 86_400_000;
-const UNFINISHED = ["queued", "processing", "cancelling"] as const;
 
 export async function usageOf(caller: Caller, { record, now }: ServicePorts): Promise<Usage> {
   const { catalogue } = record;
@@ -27,8 +27,8 @@ export async function usageOf(caller: Caller, { record, now }: ServicePorts): Pr
         images: await catalogue.images.count({ project, region: id }),
       })),
     ),
-    unfinished: await record.countTasks({ project, states: UNFINISHED }),
-    exports: await record.countTasks({ ...exports, states: UNFINISHED }),
+    unfinished: await record.countTasks({ project, states: UNFINISHED_STATES }),
+    exports: await record.countTasks({ ...exports, states: UNFINISHED_STATES }),
     weeklyExports: await record.countTasks({ ...exports, acceptedFrom: now() - WEEK_MS }),
   };
 }

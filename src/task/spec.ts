@@ -76,6 +76,7 @@ export interface CopySpec {
 
 export type TaskSpec = ExportSpec | ImportSpec | CopySpec;
 export type TaskKind = TaskSpec["kind"];
+export const TASK_KINDS = ["export", "import", "copy"] as const satisfies readonly TaskKind[];
 
 /** The catalogue entry that a task makes; exports make none. */
 export function madeImage(spec: TaskSpec): string | undefined {

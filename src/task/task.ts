@@ -10,6 +10,14 @@ export const TASK_STATES = ["queued", "processing", "cancelling", "canceled", "s
 
 export type TaskState = (typeof TASK_STATES)[number];
 
+export const UNFINISHED_STATES = [
+  "queued",
+  "processing",
+  "cancelling",
+] as const satisfies readonly TaskState[];
+
+export type UnfinishedState = (typeof UNFINISHED_STATES)[number];
+
 export const FINAL_STATES = ["canceled", "succeeded", "failed"] as const satisfies readonly TaskState[];
 
 /** How far the present run has come; `waiting` when nobody runs the task. */

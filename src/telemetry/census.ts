@@ -1,17 +1,15 @@
 /** What the record says about now: tasks that have not ended, and slots. */
 import { allRegions } from "../record/all-regions.ts";
 import type { TaskRecord } from "../record/record.ts";
-import type { TaskKind } from "../task/spec.ts";
-
-const KINDS = ["export", "import", "copy"] as const satisfies readonly TaskKind[];
-const STATES = ["queued", "processing", "cancelling"] as const;
+import { TASK_KINDS, type TaskKind } from "../task/spec.ts";
+import { UNFINISHED_STATES, type UnfinishedState } from "../task/task.ts";
 
 export interface Census {
   /** A task counts in each of its regions. */
   readonly tasks: readonly {
     readonly kind: TaskKind;
     readonly region: string;
-    readonly state: (typeof STATES)[number];
+    readonly state: UnfinishedState;
     readonly count: number;
   }[];
   readonly queued: readonly { readonly kind: TaskKind; readonly count: number }[];
@@ -26,26 +24,23 @@ export interface Census {
 export async function takeCensus(record: TaskRecord): Promise<Census> {
   const regions = await allRegions(record.catalogue);
   const used = await record.slotsInUse();
-  const cells = regions.flatMap(({ id }) =>
-    KINDS.flatMap((kind) => STATES.map((state) => ({ kind, region: id, state }))),
-  );
+  const unfinished = await record.unfinished();
+  const count = (kind: TaskKind, state: UnfinishedState, region?: string): number =>
+    unfinished
+      .filter((some) => some.kind === kind && some.state === state)
+      .filter((some) => region === undefined || some.regions.includes(region))
+      .reduce((sum, some) => sum + some.count, 0);
   const inUse = (region: string, kind: TaskKind) =>
     used.find((slot) => slot.region === region && slot.kind === kind)?.count ?? 0;
   return {
-    tasks: await Promise.all(
-      cells.map(async ({ kind, region, state }) => {
-        const count = await record.countTasks({ kinds: [kind], states: [state], region });
-        return { kind, region, state, count };
-      }),
+    tasks: regions.flatMap(({ id: region }) =>
+      TASK_KINDS.flatMap((kind) =>
+        UNFINISHED_STATES.map((state) => ({ kind, region, state, count: count(kind, state, region) })),
+      ),
     ),
-    queued: await Promise.all(
-      KINDS.map(async (kind) => ({
-        kind,
-        count: await record.countTasks({ kinds: [kind], states: ["queued"] }),
-      })),
-    ),
+    queued: TASK_KINDS.map((kind) => ({ kind, count: count(kind, "queued") })),
     slots: regions.flatMap(({ id, slots }) =>
-      KINDS.map((kind) => ({ kind, region: id, count: slots[kind], used: inUse(id, kind) })),
+      TASK_KINDS.map((kind) => ({ kind, region: id, count: slots[kind], used: inUse(id, kind) })),
     ),
   };
 }

@@ -125,15 +125,20 @@ describe("events", () => {
 describe("forgetting", () => {
   const DAY = 86_400_000;
   const token = { project: "p1", action: "a", region: "east", token: "t", fingerprint: "f" };
-  const long = { endedBefore: NOW + 10 * DAY, tokensBefore: NOW + 10 * DAY, most: 100 };
+  const long = {
+    endedBefore: NOW + 10 * DAY,
+    tokensBefore: NOW + 10 * DAY,
+    auditsBefore: NOW + 10 * DAY,
+    most: 100,
+  };
 
   it("removes what ended long ago with its events, and nothing else; numbers go on", async () => {
     const { record } = file;
     const ended = await accepted(record, exportTask());
     const waiting = await accepted(record, exportTask());
     await applied(record, ended.id, { kind: "cancel-accepted" });
-    expect(await record.forget({ ...long, endedBefore: NOW })).toBe(0);
-    expect(await record.forget(long)).toBe(1);
+    expect(await record.forget({ ...long, endedBefore: NOW })).toMatchObject({ tasks: 0 });
+    expect(await record.forget(long)).toMatchObject({ tasks: 1 });
     expect(await record.task(ended.id)).toBeUndefined();
     expect((await record.events({ after: 0, limit: 10 })).map(({ task }) => task)).toEqual([waiting.id]);
     await applied(record, waiting.id, { kind: "cancel-accepted" });
@@ -150,8 +155,46 @@ describe("forgetting", () => {
     for (let count = 0; count < 3; count += 1) {
       await applied(record, (await accepted(record, exportTask())).id, { kind: "cancel-accepted" });
     }
-    expect(await record.forget({ ...long, most: 2 })).toBe(2);
-    expect(await record.forget({ ...long, most: 2 })).toBe(1);
+    // Each has two events.
+    const next = () => record.forget({ ...long, most: 5 });
+    expect(await next()).toEqual({ tasks: 2, audits: 0, rest: "some" });
+    expect(await next()).toEqual({ tasks: 1, audits: 0, rest: "none" });
+  });
+
+  it("removes a task of many events little by little", async () => {
+    const { record } = file;
+    const { id } = await accepted(record, exportTask());
+    for (let bandwidth = 1; bandwidth <= 8; bandwidth += 1) {
+      await applied(record, id, { kind: "limited", bandwidth });
+    }
+    await applied(record, id, { kind: "cancel-accepted" });
+    const left: number[] = [];
+    for (let round = 0; round < 4; round += 1) {
+      const { rest } = await record.forget({ ...long, most: 4 });
+      left.push((await record.events({ after: 0, limit: 100 })).length);
+      expect(rest).toBe(round < 2 ? "some" : "none");
+    }
+    expect(left).toEqual([6, 2, 0, 0]);
+    expect(await record.task(id)).toBeUndefined();
+  });
+
+  it("removes notes of the audit log after their time, the oldest first", async () => {
+    const { record } = file;
+    const note = (at: number) =>
+      record.audit({ at, actor: "ann", project: "p1", action: "x", outcome: "done", requestId: `r-${at}` });
+    for (const day of [1, 2, 3, 4]) await note(NOW + day * DAY);
+    const auditsBefore = NOW + 4 * DAY;
+    const kept = async () => (await record.audits({ limit: 9 })).map(({ at }) => (at - NOW) / DAY);
+    expect(await record.forget({ ...long, auditsBefore, most: 2 })).toMatchObject({
+      audits: 2,
+      rest: "some",
+    });
+    expect(await kept()).toEqual([4, 3]);
+    expect(await record.forget({ ...long, auditsBefore, most: 2 })).toMatchObject({
+      audits: 1,
+      rest: "none",
+    });
+    expect(await kept()).toEqual([4]);
   });
 
   it("keeps a token for its time, and as long as its task has not ended", async () => {
@@ -160,9 +203,9 @@ describe("forgetting", () => {
     await record.forget(long);
     expect(await record.replayed(token)).toBeDefined();
     await applied(record, task.id, { kind: "cancel-accepted" });
-    expect(await record.forget({ ...long, tokensBefore: NOW })).toBe(0);
+    expect(await record.forget({ ...long, tokensBefore: NOW })).toMatchObject({ tasks: 0 });
     expect(await record.replayed(token)).toBeDefined();
-    expect(await record.forget(long)).toBe(1);
+    expect(await record.forget(long)).toMatchObject({ tasks: 1 });
     expect(await record.replayed(token)).toBeUndefined();
   });
 });

@@ -96,7 +96,7 @@ describe("watching", () => {
     const ended = await accepted(here.file.record, exportTask());
     await applied(here.file.record, ended.id, { kind: "cancel-accepted" });
     expect(numbers(await watched)).toEqual([1, 2]);
-    const long = { endedBefore: NOW + 1, tokensBefore: NOW, most: 9 };
+    const long = { endedBefore: NOW + 1, tokensBefore: NOW, auditsBefore: 0, most: 9 };
     await here.file.record.forget(long);
     const later = first(1, here.service.watch(ANN, { after: 0 }, never));
     await add(1);

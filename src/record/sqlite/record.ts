@@ -6,13 +6,14 @@ import type { Project } from "../../catalog/project.ts";
 import type { Region } from "../../catalog/region.ts";
 import type { Volume } from "../../catalog/volume.ts";
 import type { AuditEntry, AuditQuery, RecordedAudit } from "../audit.ts";
-import type { Catalogue, Retention, TaskRecord } from "../record.ts";
+import type { Catalogue, TaskRecord } from "../record.ts";
 import { accept, replayed } from "./accept.ts";
 import { type Database, openDatabase } from "./database.ts";
 import { lastEvent, listEvents } from "./event-table.ts";
+import { forget } from "./forget.ts";
 import { apply, claim, nextStart, recover, slotsInUse } from "./run-table.ts";
 import { entries, type Needs, shelf } from "./shelf.ts";
-import { countTasks, findTask, listTasks } from "./task-table.ts";
+import { countTasks, countUnfinished, findTask, listTasks } from "./task-table.ts";
 import { Writer } from "./writer.ts";
 
 /**
@@ -35,6 +36,7 @@ export function openSqliteRecord(path: string): TaskRecord {
     task: async (id) => findTask(database, id),
     tasks: async (query) => listTasks(database, query),
     countTasks: async (where) => countTasks(database, where),
+    unfinished: async () => countUnfinished(database),
     apply: (task, event, at) => writer.write(() => apply(database, tables, task, event, at)),
     claim: (claimed) => writer.write(() => claim(database, tables, claimed)),
     recover: (runner, at) => writer.write(() => recover(database, tables, runner, at)),
@@ -112,22 +114,6 @@ function catalogueOf(database: Database, writer: Writer, tables: ReturnType<type
     destinations: shelf(database, writer, tables.destinations, DESTINATION_NEEDS),
     keys: shelf(database, writer, tables.keys, {}),
   };
-}
-
-function forget(database: Database, { endedBefore, tokensBefore, most }: Retention): number {
-  database.run(
-    `DELETE FROM client_token WHERE given_at < ?
-     AND task IN (SELECT sequence FROM task WHERE ended_at IS NOT NULL)`,
-    tokensBefore,
-  );
-  return database.run(
-    `DELETE FROM task WHERE sequence IN (
-       SELECT sequence FROM task WHERE ended_at < ?
-       AND NOT EXISTS (SELECT 1 FROM client_token WHERE client_token.task = task.sequence)
-       ORDER BY ended_at LIMIT ?)`,
-    endedBefore,
-    most,
-  ).changes;
 }
 
 function appendAudit(database: Database, entry: AuditEntry): void {

@@ -4,7 +4,7 @@ import type { Slots } from "../../catalog/region.ts";
 import type { Volume } from "../../catalog/volume.ts";
 import { Fault } from "../../fault/fault.ts";
 import { lossOf } from "../../task/lost-run.ts";
-import { madeImage, readVolumes, type TaskKind } from "../../task/spec.ts";
+import { madeImage, readVolumes, TASK_KINDS, type TaskKind } from "../../task/spec.ts";
 import { isRefusal, mustStop, type Refusal, step, type TaskEvent } from "../../task/step.ts";
 import { isFinal, type Task } from "../../task/task.ts";
 import { admit, type FreeSlots, freeSlots, type InUse, room, type Waiting } from "../admission.ts";
@@ -88,8 +88,7 @@ export function recover(database: Database, settled: Settled, runner: string, at
 
 export function nextStart(database: Database, at: number): number | undefined {
   const row = database.one(
-    `SELECT min(not_before) AS at FROM task
-     WHERE ended_at IS NULL AND state IN ('queued', 'cancelling') AND runner IS NULL AND not_before > ?`,
+    "SELECT min(not_before) AS at FROM task WHERE ended_at IS NULL AND runner IS NULL AND not_before > ?",
     at,
   );
   return row?.["at"] === null || row === undefined ? undefined : Number(row["at"]);
@@ -102,21 +101,35 @@ const WAITING = `FROM task WHERE ended_at IS NULL AND runner IS NULL AND state =
  * line, and no more of a line can start than there is room for: a long queue for full regions costs nothing.
  */
 function queuedWithRoom(database: Database, at: number, free: FreeSlots): Waiting[] {
-  const lines = database.all(`SELECT DISTINCT kind, regions ${WAITING}`, "queued", at);
-  const heads = lines.flatMap((line) => {
-    const [kind, regions] = [line["kind"] as TaskKind, JSON.parse(String(line["regions"])) as string[]];
-    return database
-      .all(
+  const heads: (Waiting & { readonly sequence: number })[] = [];
+  for (const kind of TASK_KINDS) {
+    for (let line = nextLine(database, kind, ""); line !== undefined; line = nextLine(database, kind, line)) {
+      const regions = JSON.parse(line) as string[];
+      const rows = database.all(
         `SELECT id, sequence ${WAITING} AND kind = ? AND regions = ? ORDER BY sequence LIMIT ?`,
         "queued",
         at,
         kind,
-        line["regions"] ?? "",
+        line,
         room(free, { kind, regions }),
-      )
-      .map((row) => ({ id: String(row["id"]), kind, regions, sequence: Number(row["sequence"]) }));
-  });
+      );
+      for (const row of rows) {
+        heads.push({ id: String(row["id"]), kind, regions, sequence: Number(row["sequence"]) });
+      }
+    }
+  }
   return heads.sort((a, b) => a.sequence - b.sequence);
+}
+
+/** The regions of the next line: one step along the index for each, however many tasks stand in it. */
+function nextLine(database: Database, kind: TaskKind, after: string): string | undefined {
+  const row = database.one(
+    `SELECT regions FROM task
+     WHERE ended_at IS NULL AND state = 'queued' AND kind = ? AND regions > ? ORDER BY regions LIMIT 1`,
+    kind,
+    after,
+  );
+  return row === undefined ? undefined : String(row["regions"]);
 }
 
 function waitingTask({ id, spec, regions }: Task): Waiting {

@@ -98,4 +98,10 @@ export const STEPS: readonly string[] = [
   `
   CREATE INDEX destination_of_container ON destination(json_extract(body, '$.container'));
   `,
+  `
+  DROP INDEX task_waiting;
+  CREATE INDEX task_in_line ON task(state, kind, regions, sequence, not_before, runner) WHERE ended_at IS NULL;
+  CREATE INDEX task_held_back ON task(not_before) WHERE ended_at IS NULL AND not_before IS NOT NULL;
+  CREATE INDEX client_token_given ON client_token(given_at);
+  `,
 ];

@@ -1,8 +1,8 @@
 /** Tasks as rows. Runs inside a transaction of the writer, or between two of them. */
 import type { SQLInputValue } from "node:sqlite";
-import { madeImage, readImage } from "../../task/spec.ts";
-import { acceptedTask, isFinal, type NewTask, type Task } from "../../task/task.ts";
-import type { TaskPage, TaskQuery, TaskWhere } from "../query.ts";
+import { madeImage, readImage, type TaskKind } from "../../task/spec.ts";
+import { acceptedTask, isFinal, type NewTask, type Task, type UnfinishedState } from "../../task/task.ts";
+import type { TaskPage, TaskQuery, TaskWhere, Unfinished } from "../query.ts";
 import type { Database, Row } from "./database.ts";
 
 export function taskOf(row: Row): Task {
@@ -81,6 +81,18 @@ export function listTasks(database: Database, { where, from, limit }: TaskQuery)
 export function countTasks(database: Database, where: TaskWhere): number {
   const { sql, values } = conditions(where);
   return Number(database.one(`SELECT count(*) AS n FROM task WHERE ${sql}`, ...values)?.["n"]);
+}
+
+export function countUnfinished(database: Database): Unfinished[] {
+  const rows = database.all(
+    "SELECT kind, state, regions, count(*) AS n FROM task WHERE ended_at IS NULL GROUP BY state, kind, regions",
+  );
+  return rows.map((row) => ({
+    kind: row["kind"] as TaskKind,
+    state: row["state"] as UnfinishedState,
+    regions: JSON.parse(String(row["regions"])) as string[],
+    count: Number(row["n"]),
+  }));
 }
 
 interface Conditions {
