@@ -2,13 +2,13 @@
 import { GiB } from "../../bytes/units.ts";
 import { IMAGE_STATUSES, type Image, type ImageDisk } from "../../catalog/image.ts";
 import { Fault } from "../../fault/fault.ts";
+import type { Caller } from "../../service/caller.ts";
 import { madeImage } from "../../task/spec.ts";
 import type { Task } from "../../task/task.ts";
 import type { Action, Asked } from "./asked.ts";
 import { bucketOf } from "./bucket.ts";
 import type { Fields } from "./envelope.ts";
 import { listed, type Page, pageOf } from "./pages.ts";
-import type { Parameters } from "./parameters.ts";
 import { second } from "./task-words.ts";
 import { formatWord, required, tags } from "./words.ts";
 
@@ -19,7 +19,7 @@ export const describeImages: Action = {
     const { service, caller, parameters } = asked;
     const region = required(parameters, "RegionId");
     const page = pageOf(parameters);
-    const wanted = wantedOf(parameters);
+    const wanted = wantedOf(asked);
     await service.regions.get(caller, region);
     const ids = listed(parameters, "ImageId");
     const { images, total } =
@@ -38,14 +38,14 @@ export const describeImages: Action = {
 
 type Wanted = (image: Image) => boolean;
 
-function wantedOf(parameters: Parameters): Wanted {
+function wantedOf({ parameters, caller }: Asked): Wanted {
   const said = (listed(parameters, "Status") ?? ["Available"]).map((status) => status.toLowerCase());
   const statuses = said.includes("all")
     ? IMAGE_STATUSES
     : IMAGE_STATUSES.filter((known) => said.includes(known.toLowerCase()));
   const [name, group] = [parameters.text("ImageName"), parameters.text("ResourceGroupId")];
   const [osType, architecture] = [parameters.text("OSType"), parameters.text("Architecture")];
-  const snapshot = parameters.text("SnapshotId");
+  const [snapshot, owner] = [parameters.text("SnapshotId"), parameters.text("ImageOwnerAlias")];
   const wantedTags = tags(parameters);
   return (image) =>
     statuses.includes(image.status) &&
@@ -53,6 +53,7 @@ function wantedOf(parameters: Parameters): Wanted {
     (group === undefined || image.resourceGroup === group) &&
     (osType === undefined || image.osType === osType.toLowerCase()) &&
     (architecture === undefined || image.architecture === architecture) &&
+    (owner === undefined || ownerOf(image, caller) === owner) &&
     (snapshot === undefined || image.disks.some((disk) => disk.snapshot === snapshot)) &&
     wantedTags.every(({ key, value }) =>
       image.tags.some((tag) => tag.key === key && (value === "" || tag.value === value)),
@@ -117,20 +118,16 @@ async function ownImages(
   }
 }
 
-const OWNERS: Readonly<Record<Image["visibility"], string>> = {
-  private: "self",
-  shared: "self",
-  community: "others",
-  marketplace: "marketplace",
-  system: "system",
-};
+/** Whose image it is, seen by the caller. */
+function ownerOf({ visibility, project }: Image, caller: Caller): string {
+  if (visibility === "marketplace" || visibility === "system") return visibility;
+  return project === caller.project ? "self" : "others";
+}
 
 async function imageFields(asked: Asked, image: Image): Promise<Fields> {
   const { caller } = asked;
   const task = await makingTask(asked, image);
   const progress = image.status === "Available" ? 100 : (task?.progress ?? 0);
-  const own = image.project === caller.project;
-  const owner = OWNERS[image.visibility];
   const from = await importedFrom(asked, task);
   const rest = remaining(task, asked.now);
   return {
@@ -139,8 +136,8 @@ async function imageFields(asked: Asked, image: Image): Promise<Fields> {
     Description: image.description,
     Status: image.status,
     Progress: `${progress}%`,
-    ImageOwnerAlias: own || owner !== "self" ? owner : "others",
-    IsSelfShared: own ? String(image.sharedWith.length > 0) : "",
+    ImageOwnerAlias: ownerOf(image, caller),
+    IsSelfShared: image.project === caller.project ? String(image.sharedWith.length > 0) : "",
     IsCopied: image.source !== undefined,
     Size: gibibytes(image.disks[0]?.virtualSize ?? 0),
     OSType: image.osType,

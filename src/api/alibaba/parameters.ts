@@ -2,14 +2,11 @@
 import { refused } from "./refused.ts";
 import type { Pair } from "./signature.ts";
 
-const MOST = 1000;
-
 export class Parameters {
   readonly #values = new Map<string, string>();
 
   /** @throws the refusal of what cannot be read in one way only. */
   constructor(pairs: readonly Pair[]) {
-    if (pairs.length > MOST) throw refused("invalid-parameter", `more than ${MOST} parameters`);
     for (const [name, value] of pairs) {
       const key = name.toLowerCase();
       if (this.#values.has(key)) throw refused("invalid-parameter", shown(name));

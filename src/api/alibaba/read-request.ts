@@ -4,6 +4,9 @@ import { type HttpRequest, headerOf, pathOf } from "../call.ts";
 import { refused } from "./refused.ts";
 import { type Pair, sha256 } from "./signature.ts";
 
+/** Before they are sorted for a signature that may turn out to be wrong. */
+const MOST_PARAMETERS = 1000;
+
 export interface ReadRequest {
   readonly method: string;
   readonly path: string;
@@ -44,17 +47,15 @@ export function isRpc(request: HttpRequest): boolean {
   );
 }
 
-/** @throws a refusal of what is not well encoded. */
+/** @throws a refusal of what is not well encoded, or too much. */
 function pairsOf(text: string): readonly Pair[] {
-  if (text === "") return [];
+  const parts = text.split("&", MOST_PARAMETERS + 1).filter((part) => part !== "");
+  if (parts.length > MOST_PARAMETERS) throw refused("too-large");
   try {
-    return text
-      .split("&")
-      .filter((part) => part !== "")
-      .map((part) => {
-        const [name = "", ...value] = part.split("=");
-        return [decoded(name), decoded(value.join("="))];
-      });
+    return parts.map((part) => {
+      const [name = "", ...value] = part.split("=");
+      return [decoded(name), decoded(value.join("="))];
+    });
   } catch {
     throw refused("signature-incomplete");
   }

@@ -609,6 +609,10 @@ describe("DescribeImages", () => {
     expect(await idsOf({ ResourceGroupId: "rg-1" })).toEqual(["image-2"]);
     expect(await idsOf({ OSType: "windows" })).toEqual(["image-3"]);
     expect(await idsOf({ SnapshotId: "s-0" })).toEqual([]);
+    await images.register(ROOT, storedImage({ id: "image-4", name: "product", visibility: "marketplace" }));
+    expect(await idsOf({ ImageOwnerAlias: "marketplace" })).toEqual(["image-4"]);
+    expect(await idsOf({ ImageOwnerAlias: "self" })).toEqual(["image-1", "image-2", "image-3"]);
+    await images.unregister(ROOT, "image-4", 1);
     expect(await idsOf({ PageSize: "2", PageNumber: "2" })).toEqual(["image-3"]);
     expect((await shown({ PageSize: "2" })).TotalCount).toBe(3);
   });
@@ -626,6 +630,8 @@ describe("DeleteImage", () => {
     codeOf("DeleteImage", { RegionId: "east", ImageId, ...more });
 
   it("2.5 takes an image of one's own away, and has nothing against one that is not there", async () => {
+    expect((await deleted("image-1", { RegionId: "west" }))[0]).toBe(200);
+    expect(await image("image-1")).toMatchObject({ status: "Available" });
     expect((await deleted())[0]).toBe(200);
     await expect(image("image-1")).rejects.toMatchObject({ code: "NOT_FOUND" });
     expect((await deleted())[0]).toBe(200);

@@ -9,7 +9,7 @@ import AliOss from "ali-oss";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type DaemonHarbour, daemonHarbour, makeDisk, sameDisk, writeConfig } from "../../daemon/harbour.ts";
 import { type StrictOss, startStrictOss, TEST_ACCOUNT } from "../../support/oss/server.ts";
-import { QEMU, QEMU_REASON } from "../../support/qemu.ts";
+import { QEMU, QEMU_REASON, qemuImg } from "../../support/qemu.ts";
 
 /** A module of CommonJS with a default of its own, which tools take for the module in different ways. */
 const ecs: typeof ecsModule = createRequire(import.meta.url)("@alicloud/ecs20140526");
@@ -131,6 +131,24 @@ callers:
     const { content } = await bucket("exports").get(`MYOSSPRE_${imageId}_${taskId}.vhd`);
     await writeFile(here.path("exported.vhd"), content);
     sameDisk(here.path("disk.raw"), "raw", here.path("exported.vhd"), "vpc");
+  });
+
+  it("IM-E5 IM-E8 2.4 tells why what is in the bucket cannot be imported", async () => {
+    qemuImg("create", "-f", "qcow2", here.path("large.qcow2"), "6G");
+    await bucket("uploads").put("large.qcow2", await readFile(here.path("large.qcow2")));
+    const failure = async (mapping: object) => {
+      const diskDeviceMapping = [
+        new ecs.ImportImageRequestDiskDeviceMapping({ OSSBucket: "uploads", ...mapping }),
+      ];
+      const request = new ecs.ImportImageRequest({ regionId: "east", diskDeviceMapping });
+      const taskId = (await sdk().importImage(request)).body?.taskId ?? "";
+      await expect(finished(taskId)).rejects.toThrow();
+      const asked = new ecs.DescribeTaskAttributeRequest({ regionId: "east", taskId });
+      const { body } = await sdk().describeTaskAttribute(asked);
+      return body?.operationProgressSet?.operationProgress?.[0]?.errorCode;
+    };
+    expect(await failure({ OSSObject: "disk.qcow2", format: "VHD" })).toBe("InvalidFormat.Malformed");
+    expect(await failure({ OSSObject: "large.qcow2", diskImageSize: 5 })).toBe("InvalidImageSize");
   });
 
   it("2.8 the SDK, signing with V1, and lists of it", async () => {
