@@ -1,5 +1,6 @@
 /** The control calls of OSS on one bucket, in terms of objects, uploads and parts. */
 import { z } from "zod";
+import type { Range } from "../../bytes/range.ts";
 import { Fault } from "../../fault/fault.ts";
 import { CRC_HEADER, crcFromDecimal } from "./crc.ts";
 import { ossCodeOf } from "./error.ts";
@@ -182,11 +183,11 @@ export class OssClient {
     }
   }
 
-  /** Makes a part of the first `length` bytes of another object of the bucket, pinned by its ETag. */
+  /** Makes a part of bytes of another object, of this bucket or another of the region, pinned by its ETag. */
   async copyPart(
     target: { readonly key: string; readonly uploadId: string; readonly number: number },
-    source: { readonly key: string; readonly etag: string },
-    length: number,
+    source: { readonly bucket?: string; readonly key: string; readonly etag: string },
+    { offset, length }: Range,
     signal: AbortSignal,
   ): Promise<OssWritten> {
     const ask: OssAsk = {
@@ -194,11 +195,11 @@ export class OssClient {
       key: target.key,
       query: { partNumber: String(target.number), uploadId: target.uploadId },
       headers: {
-        "x-oss-copy-source": `/${this.transport.bucket}/${encodeKey(source.key)}`,
-        "x-oss-copy-source-range": `bytes=0-${length - 1}`,
+        "x-oss-copy-source": `/${source.bucket ?? this.transport.bucket}/${encodeKey(source.key)}`,
+        "x-oss-copy-source-range": `bytes=${offset}-${offset + length - 1}`,
         "x-oss-copy-source-if-match": source.etag,
       },
-      doing: `copying zeros into part ${target.number}`,
+      doing: `copying part ${target.number}`,
       deadlineMs: SLOW_CALL_MS,
     };
     const reply = await this.transport.call(ask, signal);

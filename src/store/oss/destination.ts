@@ -8,6 +8,7 @@ import { Fault } from "../../fault/fault.ts";
 import type { Destination, StoreLimits } from "../store.ts";
 import { OssClient } from "./client.ts";
 import { checkKey, type OssConfig, type OssLocation } from "./config.ts";
+import { ossCopyParts } from "./copy.ts";
 import { ossCodeOf } from "./error.ts";
 import { ossSource } from "./source.ts";
 import { OssTransport } from "./transport.ts";
@@ -61,6 +62,7 @@ export async function openOss(
       const uploadId = await client.initiate(key, headers, signal);
       return new OssUpload(client, location, intent, { uploadId, id, state: "fresh" });
     },
+    copyParts: (source, signal) => ossCopyParts(config, source, OSS_LIMITS, signal),
     async resume(token, intent, signal) {
       const { uploadId, id } = token;
       const fits = token["store"] === "oss" && token["bucket"] === bucket && token["key"] === key;

@@ -4,6 +4,7 @@ import { httpSource } from "../../source/http/http.ts";
 import type { Source } from "../../source/source.ts";
 import { OssClient } from "./client.ts";
 import { checkKey, type OssConfig, type OssLocation } from "./config.ts";
+import { serviceOf, versionOf } from "./copy.ts";
 import { OssTransport } from "./transport.ts";
 
 /** Outlives any one job; each job asks for a new one. */
@@ -20,12 +21,14 @@ export async function ossSource(
   const name = client.transport.nameOf(location.key);
   const head = await client.head(location.key, signal);
   if (head === undefined) throw new Fault("NOT_FOUND", `${name}: is not there`);
-  return httpSource({
+  const source = httpSource({
     name,
     size: head.size,
-    version: `oss-${head.etag}-${head.size}`,
+    version: versionOf(head),
     etag: head.etag,
     ...client.transport.trust,
     sign: async () => client.transport.presignedGet(location.key, client.transport.trafficLimit, URL_SECONDS),
   });
+  const { bucket, key } = location;
+  return { ...source, stored: { store: "oss", url: serviceOf(config), container: bucket, object: key } };
 }

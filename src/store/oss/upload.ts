@@ -3,7 +3,17 @@
 import type { Checksums } from "../../digest/checksum.ts";
 import { crc64Combine, crc64FromHex, crc64Hex, crc64Zeros } from "../../digest/crc64.ts";
 import { Fault } from "../../fault/fault.ts";
-import type { Landed, PartReceipt, PutTarget, Upload, UploadIntent, UploadToken } from "../store.ts";
+import { withGrace } from "../../flow/deadline.ts";
+import type {
+  CopyPart,
+  Landed,
+  PartReceipt,
+  PartSlot,
+  PutTarget,
+  Upload,
+  UploadIntent,
+  UploadToken,
+} from "../store.ts";
 import type { OssClient, OssPart, OssWritten } from "./client.ts";
 import type { OssLocation } from "./config.ts";
 import { CRC_HEADER } from "./crc.ts";
@@ -15,6 +25,8 @@ import { ZeroLadder } from "./zeros.ts";
 export const UPLOAD_META = "x-oss-meta-diskferry-upload";
 /** How often an abort is repeated while parts in flight keep landing. */
 const ABORT_ATTEMPTS = 20;
+/** How long the answer to a copy is waited for once nobody wants it any more. */
+const COPY_GRACE_MS = 60_000;
 
 export interface OssUploadIdentity {
   readonly uploadId: string;
@@ -69,9 +81,28 @@ export class OssUpload implements Upload {
     const crc64xz = crc64Hex(crc64Zeros("crc64xz", length));
     const source = await this.#zeros.covering(length, signal);
     const target = { key: this.#location.key, uploadId: this.#identity.uploadId, number };
-    const copied = await this.#client.copyPart(target, source, length, signal);
+    const copied = await this.#client.copyPart(target, source, { offset: 0, length }, signal);
     this.#compare(`part ${number}`, crc64xz, copied.crc64xz);
     return { number, length, etag: copied.etag, checksums: { crc64xz }, offset, zero: true };
+  }
+
+  /** Settles when OSS has answered: a copy that nobody waits for may land behind an abort. */
+  async copy(part: PartSlot & CopyPart, signal: AbortSignal): Promise<PartReceipt> {
+    signal.throwIfAborted();
+    const { number, length, offset, from } = part;
+    const target = { key: this.#location.key, uploadId: this.#identity.uploadId, number };
+    const source = { bucket: from.container, key: from.object, etag: `"${from.etag}"` };
+    try {
+      const { etag, crc64xz } = await withGrace(COPY_GRACE_MS, signal, (late) =>
+        this.#client.copyPart(target, source, { offset: from.offset, length }, late),
+      );
+      return { number, length, offset, etag, checksums: crc64xz === undefined ? {} : { crc64xz } };
+    } catch (error) {
+      if (ossCodeOf(error) !== "NoSuchKey") throw error;
+      throw new Fault("SOURCE_CHANGED", `oss://${from.container}/${from.object}: went while it was copied`, {
+        cause: error,
+      });
+    }
   }
 
   async *held(signal: AbortSignal): AsyncGenerator<OssPart> {

@@ -126,7 +126,12 @@ export class ZeroLadder {
         numbers,
         pLimit(COPIES_AT_ONCE),
         async (number) => {
-          const { etag } = await this.#client.copyPart({ key, uploadId, number }, below, step, signal);
+          const { etag } = await this.#client.copyPart(
+            { key, uploadId, number },
+            below,
+            { offset: 0, length: step },
+            signal,
+          );
           etags.set(number, etag);
         },
         signal,

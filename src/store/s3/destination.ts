@@ -4,9 +4,18 @@ import { z } from "zod";
 import { Fault } from "../../fault/fault.ts";
 import { discardBody, http, readText } from "../../net/http.ts";
 import type { Source } from "../../source/source.ts";
-import type { Destination, Landed, StoreLimits, Upload, UploadIntent, UploadToken } from "../store.ts";
+import type {
+  CopyPart,
+  Destination,
+  Landed,
+  StoreLimits,
+  Upload,
+  UploadIntent,
+  UploadToken,
+} from "../store.ts";
 import { headObject, openAccess, QUICK_MS, type S3Access } from "./client.ts";
 import type { S3Config, S3Location } from "./config.ts";
+import { s3CopyParts } from "./copy.ts";
 import { bareEtag } from "./etag.ts";
 import { abortUpload, listParts, listUploadsBelow, type OpenUpload, removeObject } from "./multipart.ts";
 import { limitsOf } from "./provider.ts";
@@ -59,6 +68,10 @@ class S3Destination implements Destination {
     }
     const id = await beginUpload(this.#access, this.#location, randomUUID(), signal);
     return new S3Upload(this.#access, this.#location, id, intent, "new");
+  }
+
+  copyParts(source: Source, signal: AbortSignal): Promise<readonly CopyPart[] | undefined> {
+    return s3CopyParts(this.#access, source, this.limits, signal);
   }
 
   async resume(token: UploadToken, intent: UploadIntent, signal: AbortSignal): Promise<Upload> {

@@ -2,6 +2,8 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CreateMultipartUploadCommandInput } from "@aws-sdk/client-s3";
+import type { Range } from "../../bytes/range.ts";
+import { MiB } from "../../bytes/units.ts";
 import { Fault } from "../../fault/fault.ts";
 import { headObject, QUICK_MS, type S3Access, SLOW_MS } from "./client.ts";
 import type { S3Location } from "./config.ts";
@@ -44,33 +46,48 @@ export async function createUpload(
   return id;
 }
 
+/** Bytes; of objects no longer than this no ranges are copied (Amazon S3 API Reference, "UploadPartCopy"). */
+const SMALLEST_RANGED = 5 * MiB;
+
 /** Where a copied part comes from. */
-export interface CopyRange {
+export interface CopyRange extends Range {
   readonly from: S3Location;
-  /** Bytes from the start of it. */
-  readonly length: number;
+  /** Bytes of the whole object. */
+  readonly of: number;
+  /** ETag that the object must have, without quotes. */
+  readonly ifMatch?: string;
 }
 
-/** Copies the beginning of an object as a part; returns the part's ETag. */
+export interface CopiedPart {
+  readonly etag: string;
+  /** 16 hex digits, where the server tells it. */
+  readonly crc64nvme?: string;
+}
+
+/** Copies bytes of an object as a part. */
 export async function copyPart(
   access: S3Access,
   location: S3Location,
   upload: { readonly id: string; readonly part: number },
   range: CopyRange,
   signal: AbortSignal,
-): Promise<string> {
+): Promise<CopiedPart> {
   const { sdk } = access;
+  const { from, offset, length, of, ifMatch } = range;
   const command = new sdk.UploadPartCopyCommand({
     Bucket: location.bucket,
     Key: location.key,
     UploadId: upload.id,
     PartNumber: upload.part,
-    CopySource: `${range.from.bucket}/${range.from.key.split("/").map(encodeURIComponent).join("/")}`,
-    CopySourceRange: `bytes=0-${range.length - 1}`,
+    CopySource: `${from.bucket}/${from.key.split("/").map(encodeURIComponent).join("/")}`,
+    ...(length === of && of <= SMALLEST_RANGED
+      ? {}
+      : { CopySourceRange: `bytes=${offset}-${offset + length - 1}` }),
+    ...(ifMatch === undefined ? {} : { CopySourceIfMatch: `"${ifMatch}"` }),
   });
   const reply = await access.call(
     location,
-    `copying zeros as part ${upload.part}`,
+    `copying part ${upload.part}`,
     SLOW_MS,
     (client, options) => client.send(command, options),
     signal,
@@ -80,7 +97,9 @@ export async function copyPart(
     const name = access.nameOf(location);
     throw new Fault("STORE_PROTOCOL", `${name}: the store copied part ${upload.part} but named no ETag`);
   }
-  return etag;
+  const crc = reply.CopyPartResult?.ChecksumCRC64NVME;
+  // The element has the base64 of the big-endian bytes.
+  return { etag, ...(crc === undefined ? {} : { crc64nvme: Buffer.from(crc, "base64").toString("hex") }) };
 }
 
 export interface HeldPart {

@@ -4,7 +4,7 @@ import { httpSource } from "../../source/http/http.ts";
 import type { Source } from "../../source/source.ts";
 import { headObject, openAccess, type S3Access } from "./client.ts";
 import type { S3Config, S3Location } from "./config.ts";
-import { bareEtag } from "./etag.ts";
+import { serverOf, versionOf } from "./copy.ts";
 
 /** @throws Fault NOT_FOUND, PERMISSION, CREDENTIALS, and what the network does. */
 export async function s3Source(config: S3Config, location: S3Location, signal: AbortSignal): Promise<Source> {
@@ -35,7 +35,7 @@ export async function openObject(
   const source = httpSource({
     name: access.nameOf(location),
     size: head.ContentLength,
-    version: `s3-${bareEtag(head.ETag)}-${head.ContentLength}`,
+    version: versionOf(head),
     ...(head.ETag === undefined ? {} : { etag: head.ETag }),
     ...(ca === undefined ? {} : { ca }),
     sign: async (now) => ({ url: await access.presign(location, command, now), headers: {} }),
@@ -43,6 +43,7 @@ export async function openObject(
   });
   return {
     ...source,
+    stored: { store: "s3", url: serverOf(access), container: location.bucket, object: location.key },
     [Symbol.asyncDispose]: async () => {
       await source[Symbol.asyncDispose]();
       if (ownership === "owned") access.close();

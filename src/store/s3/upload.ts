@@ -4,6 +4,7 @@ import type { Checksums } from "../../digest/checksum.ts";
 import { crc64Hex, crc64Zeros } from "../../digest/crc64.ts";
 import { Fault } from "../../fault/fault.ts";
 import type {
+  CopyPart,
   Landed,
   PartReceipt,
   PartSlot,
@@ -14,6 +15,7 @@ import type {
 } from "../store.ts";
 import { headObject, type ObjectHead, QUICK_MS, type S3Access, SLOW_MS } from "./client.ts";
 import type { S3Location } from "./config.ts";
+import { type PartCopier, partCopier } from "./copy.ts";
 import { compositeEtag, isMd5 } from "./etag.ts";
 import { judge, type Whole } from "./landing.ts";
 import { abortUpload, createUpload, type HeldPart, listParts, removeObject } from "./multipart.ts";
@@ -53,6 +55,7 @@ export class S3Upload implements Upload {
   readonly #id: UploadId;
   readonly #intent: UploadIntent;
   readonly #zeros: ZeroLadder;
+  readonly #copyPart: PartCopier;
   /** Whether this upload may have published the object; `kept`: it has, and that was told. */
   #published: "no" | "perhaps" | "kept";
 
@@ -68,6 +71,7 @@ export class S3Upload implements Upload {
     this.#id = id;
     this.#intent = intent;
     this.#zeros = new ZeroLadder(access, location, id.mark, history);
+    this.#copyPart = partCopier(access, location, id.id);
     this.#published = history === "resumed" ? "perhaps" : "no";
     this.token = { uploadId: id.id, mark: id.mark, bucket: location.bucket, key: location.key };
   }
@@ -112,6 +116,10 @@ export class S3Upload implements Upload {
       ...(this.#access.provider.checksums.includes("crc64nvme") ? { crc64nvme: crc } : {}),
     };
     return { number, length, etag, checksums, offset, zero: true };
+  }
+
+  copy(part: PartSlot & CopyPart, signal: AbortSignal): Promise<PartReceipt> {
+    return this.#copyPart(part, signal);
   }
 
   held(signal: AbortSignal): AsyncIterable<HeldPart> {

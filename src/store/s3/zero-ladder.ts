@@ -62,7 +62,8 @@ export class ZeroLadder {
     if (index < 0) throw new Fault("INTERNAL", `a run of ${length} zeros is longer than a part can be`);
     try {
       const from = await this.#rung(index, signal);
-      return await copyPart(this.#access, this.#object, upload, { from, length }, signal);
+      const range = { from, offset: 0, length, of: RUNGS[index] as number };
+      return (await copyPart(this.#access, this.#object, upload, range, signal)).etag;
     } catch (error) {
       const fault = Fault.from(error, this.#access.nameOf(this.#object));
       if (!REFUSALS.has(fault.code)) throw fault;
@@ -162,7 +163,8 @@ export class ZeroLadder {
         pLimit(COPIES_AT_ONCE),
         async (part) => {
           const length = Math.min(step, size - (part - 1) * step);
-          etags.set(part, await copyPart(this.#access, place, { id, part }, { from, length }, signal));
+          const range = { from, offset: 0, length, of: step };
+          etags.set(part, (await copyPart(this.#access, place, { id, part }, range, signal)).etag);
         },
         signal,
       );
