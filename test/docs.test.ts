@@ -155,10 +155,15 @@ describe("docs/operations.md", () => {
   it("shows a configuration that the daemon takes", () => {
     const yaml = /```yaml\n([\s\S]*?)```/.exec(operations)?.[1] ?? "";
     const asked: string[] = [];
-    const settings = readYaml(yaml, "docs/operations.md", daemonSettingsSchema, {
-      variable: (name) => `${asked.push(name)} secret`,
-      file: (path) => `${asked.push(path)} secret\n`,
-    });
+    const read = (text: string) =>
+      readYaml(text, "docs/operations.md", daemonSettingsSchema, {
+        variable: (name) => `${asked.push(name)} secret`,
+        file: (path) => `${asked.push(path)} secret\n`,
+      });
+    // A token that everybody can read in a manual must open nothing.
+    expect(() => read(yaml)).toThrow("callers.tokens.0.sha256");
+    asked.length = 0;
+    const settings = read(yaml.replace("<what sha256sum says of the token>", "a".repeat(64)));
     expect(asked).toEqual(["/etc/diskferry/keystone.secret", "BACKUP_KEY_ID", "BACKUP_KEY"]);
     expect(Object.keys(settings.regions)).toEqual(["east", "west"]);
   });

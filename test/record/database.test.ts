@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -84,7 +84,10 @@ describe("the file of the record", () => {
     const other = new DatabaseSync(path);
     other.exec("CREATE TABLE bookmark (url TEXT)");
     other.close();
+    const before = await readFile(path);
     expect(code(() => openSqliteRecord(path))).toMatchObject({ code: "FORMAT_MISMATCH" });
+    expect((await readFile(path)).equals(before)).toBe(true);
+    expect(await readdir(directory)).toEqual(["record.db"]);
     await writeFile(
       path,
       "this is a letter, not a database, and it is long enough to be looked at closely".repeat(20),

@@ -74,10 +74,12 @@ export function openDatabase(path: string, steps: readonly string[] = STEPS): Da
     db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
     // One process owns the file: two schedulers on one record would run every task twice.
     db.exec("PRAGMA locking_mode = EXCLUSIVE");
+    const database = new Database(path, db);
+    // Before anything is written: the journal mode, too, stands in the file.
+    alone(database, () => refuseStrangers(database, steps.length));
     db.exec("PRAGMA journal_mode = WAL");
     db.exec("PRAGMA synchronous = FULL");
     db.exec("PRAGMA foreign_keys = ON");
-    const database = new Database(path, db);
     migrate(database, steps);
     return database;
   } catch (error) {
@@ -88,13 +90,18 @@ export function openDatabase(path: string, steps: readonly string[] = STEPS): Da
 
 /** All missing steps or none: a crash leaves the file as it was. */
 function migrate(database: Database, steps: readonly string[]): void {
-  database.exec("BEGIN EXCLUSIVE");
-  try {
-    const version = pragma(database, "user_version");
-    refuseStrangers(database, version, steps.length);
-    for (const step of steps.slice(version)) database.exec(step);
+  alone(database, () => {
+    for (const step of steps.slice(pragma(database, "user_version"))) database.exec(step);
     database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
     database.exec(`PRAGMA user_version = ${steps.length}`);
+  });
+}
+
+/** In one transaction, beside which nobody reads or writes. */
+function alone(database: Database, work: () => void): void {
+  database.exec("BEGIN EXCLUSIVE");
+  try {
+    work();
     database.exec("COMMIT");
   } catch (error) {
     database.exec("ROLLBACK");
@@ -102,7 +109,8 @@ function migrate(database: Database, steps: readonly string[]): void {
   }
 }
 
-function refuseStrangers(database: Database, version: number, newest: number): void {
+function refuseStrangers(database: Database, newest: number): void {
+  const version = pragma(database, "user_version");
   const { name } = database;
   const tables = Number(database.one("SELECT count(*) AS n FROM sqlite_schema")?.["n"]);
   if (tables > 0 && pragma(database, "application_id") !== APPLICATION_ID) {
