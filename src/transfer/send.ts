@@ -9,6 +9,11 @@ import type { PutTargetHttp } from "../store/store.ts";
 const MAX_ERROR_TEXT = 64 * 1024;
 /** A store that has read a part and begun to answer says its few words within this, however it spaces them. */
 const REPLY_MS = 120_000;
+/**
+ * A part whose body is through may land whatever becomes of the request. Its answer is waited for so long, or it would
+ * land behind whoever cleans up.
+ */
+const LATE_MS = 10_000;
 
 /**
  * Sends a part of `length` bytes and checks the reply against the checksums that `checksums()` knows once the body
@@ -17,6 +22,50 @@ const REPLY_MS = 120_000;
  * @throws Fault CHECKSUM_MISMATCH, CREDENTIALS_EXPIRED, THROTTLED, STORE_UNAVAILABLE, NO_SPACE, NETWORK, …
  */
 export async function sendHttp(
+  target: PutTargetHttp,
+  length: number,
+  body: AsyncIterable<Uint8Array>,
+  checksums: () => Checksums,
+  signal: AbortSignal,
+): Promise<string> {
+  let left = length;
+  async function* counted(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of body) {
+      left -= chunk.length;
+      yield chunk;
+    }
+  }
+  return withLateAnswer(
+    signal,
+    () => left <= 0,
+    (until) => sendAll(target, length, counted(), checksums, until),
+  );
+}
+
+/** Runs `work` with a signal that fires when `signal` does, or `LATE_MS` later if the body is through by then. */
+async function withLateAnswer<T>(
+  signal: AbortSignal,
+  isThrough: () => boolean,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const given = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const giveUp = (): void => given.abort(signal.reason);
+  const onAbort = (): void => {
+    if (isThrough()) timer = setTimeout(giveUp, LATE_MS);
+    else giveUp();
+  };
+  if (signal.aborted) giveUp();
+  else signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await work(given.signal);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+async function sendAll(
   target: PutTargetHttp,
   length: number,
   body: AsyncIterable<Uint8Array>,

@@ -52,6 +52,15 @@ export interface Proxy extends Tripwire, AsyncDisposable {
   readonly url: string;
   /** In the order in which the requests came, since the start. */
   readonly sent: readonly Sent[];
+  /** The next request of this kind waits in front of the store. */
+  hold(kind: string): Held;
+}
+
+export interface Held {
+  /** Resolves when the request has come. */
+  readonly reached: Promise<void>;
+  /** Lets it pass. */
+  release(): void;
 }
 
 export async function startProxy(upstream: string, classify: Classify): Promise<Proxy> {
@@ -63,6 +72,9 @@ export async function startProxy(upstream: string, classify: Classify): Promise<
   let moment: Moment | undefined;
   let kill: () => void = () => {};
   let counts: Record<string, number> = {};
+  let gate:
+    | { readonly kind: string; readonly reach: () => void; readonly released: Promise<void> }
+    | undefined;
 
   async function pass(asked: IncomingMessage, answer: ServerResponse): Promise<void> {
     const { method = "", url = "", headers } = asked;
@@ -77,6 +89,13 @@ export async function startProxy(upstream: string, classify: Classify): Promise<
       asked.socket.destroy();
     };
     if (is("asked")) return dies();
+    if (gate?.kind === kind) {
+      const { reach, released } = gate;
+      gate = undefined;
+      reach();
+      await released;
+      if (asked.destroyed) return;
+    }
 
     const passed: Sent = { run: mine, part: part ?? "", bytes: 0, status: undefined };
     if (part !== undefined) sent.push(passed);
@@ -132,6 +151,12 @@ export async function startProxy(upstream: string, classify: Classify): Promise<
         moment = undefined;
         fire();
       };
+    },
+    hold(kind) {
+      const { promise: reached, resolve: reach } = Promise.withResolvers<void>();
+      const { promise: released, resolve: release } = Promise.withResolvers<void>();
+      gate = { kind, reach, released };
+      return { reached, release };
     },
     async quiet() {
       while (open.size > 0) await Promise.all(open);

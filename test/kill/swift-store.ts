@@ -1,6 +1,6 @@
 /** OpenStack Swift under the campaign, by its own API. */
 import { type SwiftServer, startSwift } from "../support/swift.ts";
-import { type Classify, startProxy } from "./proxy.ts";
+import { type Classify, type Held, startProxy } from "./proxy.ts";
 import { type Store, sha256 } from "./store.ts";
 
 const CONTAINER = "images";
@@ -26,6 +26,8 @@ const classify: Classify = ({ method, url }) => {
 /** The store, and the server behind it. */
 export interface SwiftStore extends Store {
   readonly swift: SwiftServer;
+  /** The next request of this kind waits in front of it. */
+  hold(kind: string): Held;
 }
 
 export async function swiftStore(): Promise<SwiftStore> {
@@ -37,6 +39,7 @@ export async function swiftStore(): Promise<SwiftStore> {
   const segments = () => account.names(SEGMENTS);
   return {
     swift,
+    hold: proxy.hold,
     title: "Swift",
     tripwire: proxy,
     kinds: ["part"],

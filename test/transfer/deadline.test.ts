@@ -29,7 +29,7 @@ afterAll(async () => {
 });
 
 /** Sends a part, and lets the clock run once the server has it. */
-async function sendAndWait(answer: (response: ServerResponse) => void): Promise<unknown> {
+async function sendAndWait(answer: (response: ServerResponse) => void, signal = never): Promise<unknown> {
   const reached = Promise.withResolvers<void>();
   behave = (response) => {
     answer(response);
@@ -46,7 +46,7 @@ async function sendAndWait(answer: (response: ServerResponse) => void): Promise<
     expect: { etag: "opaque" },
     name: "fake://o",
   } as const;
-  const sent = sendHttp(target, 4, body(), () => ({}), never).then(
+  const sent = sendHttp(target, 4, body(), () => ({}), signal).then(
     () => "sent",
     (error: unknown) => error,
   );
@@ -63,6 +63,55 @@ async function sendAndWait(answer: (response: ServerResponse) => void): Promise<
   expect(over).toBe(true);
   return sent;
 }
+
+describe("a part that is given up", () => {
+  const target = {
+    kind: "http",
+    method: "PUT",
+    headers: {},
+    expect: { etag: "opaque" },
+    name: "fake://o",
+  } as const;
+
+  it("is waited for once its body is through, since it may land", async () => {
+    const reached = Promise.withResolvers<ServerResponse>();
+    behave = reached.resolve;
+    const given = new AbortController();
+    async function* body() {
+      yield Buffer.from("part");
+    }
+    const sent = sendHttp({ ...target, url }, 4, body(), () => ({}), given.signal);
+    const response = await reached.promise;
+    given.abort(new Error("given up"));
+    await new Promise((done) => setImmediate(done));
+    response.setHeader("etag", "landed").end();
+    expect(await sent).toBe("landed");
+  });
+
+  it("is not waited for while its body is on its way, which then lands nowhere", async () => {
+    const given = new AbortController();
+    let landed = false;
+    behave = () => {
+      landed = true;
+    };
+    async function* body() {
+      yield Buffer.from("pa");
+      given.abort(new Error("given up"));
+      await new Promise(() => {});
+    }
+    await expect(sendHttp({ ...target, url }, 4, body(), () => ({}), given.signal)).rejects.toThrow(
+      "given up",
+    );
+    expect(landed).toBe(false);
+  });
+
+  it("is not waited for without end", async () => {
+    const given = new AbortController();
+    expect(await sendAndWait(() => given.abort(new Error("given up")), given.signal)).toMatchObject({
+      message: expect.stringContaining("given up"),
+    });
+  });
+});
 
 describe("a store that does not answer", () => {
   it("is given up when nothing comes after the body", async () => {
