@@ -43,7 +43,7 @@ export class EventFeed {
     // What is at hand may be of tasks that are forgotten: the past comes from the record.
     let seen = yield* this.#replay(after, wanted, signal);
     while (!signal.aborted) {
-      while (seen < this.#floor) seen = yield* this.#replay(seen, wanted, signal);
+      while (!signal.aborted && seen < this.#floor) seen = yield* this.#replay(seen, wanted, signal);
       const top = this.#top;
       for (const event of this.#after(seen)) {
         if (signal.aborted) return;

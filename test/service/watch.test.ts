@@ -117,6 +117,24 @@ describe("watching", () => {
     }
   });
 
+  it("ends when it is called off while it is behind what is kept at hand", async () => {
+    const off = new AbortController();
+    const feed = new EventFeed(here.file.record, 2);
+    const slow = feed.watch(0, {}, off.signal);
+    const quick = feed.watch(0, {}, never);
+    await add(1);
+    for (const events of [slow, quick]) expect((await events.next()).value?.sequence).toBe(1);
+    for (let sequence = 2; sequence < 12; sequence += 1) {
+      const next = quick.next();
+      await add(1);
+      expect((await next).value?.sequence).toBe(sequence);
+    }
+    // In the middle of what it catches up with.
+    expect((await slow.next()).value?.sequence).toBe(2);
+    off.abort();
+    expect((await slow.next()).done).toBe(true);
+  });
+
   it("lets a slow watcher catch up, however often it falls behind what is kept at hand", async () => {
     const feed = new EventFeed(here.file.record, 2);
     const slow = feed.watch(0, {}, never);
