@@ -24,6 +24,7 @@ import { isAllowed } from "./daemon/url-rule.ts";
 import { beginWork } from "./daemon/work.ts";
 import { fileEnding } from "./engine/file-name.ts";
 import { openAlone } from "./engine/open-image.ts";
+import { checkWriteOptions } from "./engine/write-options.ts";
 import { Fault } from "./fault/fault.ts";
 import { FORMATS } from "./format/registry.ts";
 import { closeHttp } from "./net/http.ts";
@@ -115,6 +116,7 @@ export async function openDaemon(env: Environment, options: DaemonOptions): Prom
     newId,
     existing: places.existing,
     formats: new Map(FORMATS.map(({ name }) => [name, fileEnding(name)])),
+    checkWrite: checkWriteOptions,
     allowsUrl: (url) => isAllowed(url, settings.urls),
     roots: new Set(Object.keys(settings.roots)),
     regionsChanged: () => work.wake(),

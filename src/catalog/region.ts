@@ -8,6 +8,7 @@ export interface Region {
   readonly id: string;
   /** For people. */
   readonly localName: string;
+  /** Sold out, it takes no new images; closed, it gives none away either. */
   readonly status: "available" | "sold-out" | "closed";
   /** Whether images may be imported here, and exported from here. */
   readonly importExport: "allowed" | "refused";

@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../fault/fault.ts";
+import { allRegions } from "../record/all-regions.ts";
 import type { RecordedEvent } from "../record/event.ts";
 import type { Task } from "../task/task.ts";
 import { HeldTask } from "./held-task.ts";
@@ -43,7 +44,6 @@ const FAILED_MS = 1000;
 /** Between two looks for what dead tasks have left. */
 const SWEEP_EVERY_MS = 60 * 60_000;
 const EVENTS_AT_ONCE = 500;
-const MOST_REGIONS = 10_000;
 /** Of all lanes, that one run may hold: what it leaves is for others when its store hangs. */
 const SHARE_OF_ONE = 0.75;
 /** A run that is ended where it stands cleans up behind itself within this, or leaves it to the next start. */
@@ -129,9 +129,9 @@ export async function startScheduler(ports: SchedulePorts, limits: ScheduleLimit
   }
 
   async function shareBandwidth(): Promise<void> {
-    const regions = await record.catalogue.regions.list({ limit: MOST_REGIONS });
+    const regions = await allRegions(record.catalogue);
     const bounds = new Map<string, number>();
-    for (const { entry } of regions) if (entry.bandwidth) bounds.set(entry.id, entry.bandwidth);
+    for (const { id, bandwidth } of regions) if (bandwidth) bounds.set(id, bandwidth);
     const requests = [...runs.values()].map(({ held: { task } }) => ({
       task: task.id,
       regions: task.regions,

@@ -5,6 +5,7 @@ import type { Region } from "../catalog/region.ts";
 import type { FaultDetails } from "../fault/fault.ts";
 import type { Caller } from "./caller.ts";
 import { type Reason, refusal } from "./refusal.ts";
+import { isOpen } from "./region-rules.ts";
 import type { CopyEncryption } from "./request.ts";
 import { owns } from "./visible.ts";
 
@@ -107,6 +108,13 @@ const RULES: readonly CopyRule[] = [
     reason: "region-copy",
     broken: ({ from, to }) => from.copy === "refused" || to.copy === "refused",
     message: ({ from, to }) => `region ${from.copy === "refused" ? from.id : to.id} copies no images`,
+  },
+  {
+    rule: "CP-E25",
+    reason: "region-copy",
+    broken: ({ from, to }) => !isOpen(from, "give images") || !isOpen(to, "take images"),
+    message: ({ from, to }) =>
+      `region ${isOpen(from, "give images") ? to.id : from.id} is closed or sold out`,
   },
   {
     rule: "CP-E20",

@@ -1,13 +1,11 @@
 /** An image leaves the catalogue. The objects of its disks stay where they are, as snapshots outlive their image. */
 import type { TaskRecord } from "../record/record.ts";
 import { madeImage } from "../task/spec.ts";
-import type { Task } from "../task/task.ts";
+import { type Task, UNFINISHED_STATES } from "../task/task.ts";
 import type { Caller } from "./caller.ts";
 import { type Reason, refusal, withReason } from "./refusal.ts";
 import type { DeleteRequest } from "./request.ts";
 import { owns, visibleImage } from "./visible.ts";
-
-const UNFINISHED = ["queued", "processing", "cancelling"] as const;
 
 export async function deleteImage(
   record: TaskRecord,
@@ -17,7 +15,7 @@ export async function deleteImage(
   const { entry, version } = await visibleImage(record.catalogue, caller, id);
   if (entry.region !== region) throw refusal("image-not-found", `there is no image ${id} in ${region}`);
   if (!owns(caller, entry)) throw refusal("not-owner", `image ${id}: belongs to another project`);
-  const where = { image: id, states: UNFINISHED };
+  const where = { image: id, states: UNFINISHED_STATES };
   const { tasks } = await record.tasks({ where, from: { is: "newest", skip: 0 }, limit: 1 });
   const [task] = tasks;
   if (task !== undefined) throw refusal(reasonOf(task, id), `image ${id}: task ${task.id} needs it`);

@@ -2,6 +2,7 @@
 import type { Destination } from "../catalog/destination.ts";
 import type { AuditEntry } from "../record/audit.ts";
 import type { TaskRecord } from "../record/record.ts";
+import type { WriteOptions } from "../task/spec.ts";
 
 export interface ServicePorts {
   readonly record: TaskRecord;
@@ -22,6 +23,8 @@ export interface ServicePorts {
   ) => Promise<readonly string[]>;
   /** Every format that can be written, with the ending of its files, such as `.qcow2`. */
   readonly formats: ReadonlyMap<string, string>;
+  /** @throws Fault when the format takes none of these options, or not together. */
+  readonly checkWrite: (write: WriteOptions) => void;
   /** Whether images may be imported from the URL, as far as the URL itself tells. */
   readonly allowsUrl: (url: string) => boolean;
   /** Names of the directories that files and volumes may lie in. */

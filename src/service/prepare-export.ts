@@ -9,6 +9,7 @@ import { exportName, namesForDisks } from "./objects.ts";
 import type { ServicePorts } from "./ports.ts";
 import { checkRole, type Prepared, taskFor, unfinishedLimit } from "./prepare.ts";
 import { refusal } from "./refusal.ts";
+import { checkOpen } from "./region-rules.ts";
 import type { ExportRequest } from "./request.ts";
 import { owns, projectOf, regionNamed, usableDestination, visibleImage } from "./visible.ts";
 import { readableVolume } from "./volume-rules.ts";
@@ -29,6 +30,7 @@ export async function prepareExport(
   const source = await sourceOf(request, caller, ports);
   const region = await regionNamed(catalogue, source.region);
   checkRegion(region);
+  checkOpen(region, "give images", "region-import-export");
   const write = request.write ?? { format: source.format };
   checkWrite(write, ports);
   if (region.exportFormats !== "any" && !region.exportFormats.includes(write.format)) {

@@ -8,10 +8,11 @@ import { checkNewImage, reserveImage } from "./new-image.ts";
 import type { ServicePorts } from "./ports.ts";
 import { checkRole, imageLimits, type Objects, type Prepared, taskFor } from "./prepare.ts";
 import { refusal } from "./refusal.ts";
+import { checkOpen } from "./region-rules.ts";
 import type { ImportRequest } from "./request.ts";
 import { projectOf, regionNamed, usableDestination } from "./visible.ts";
 import { osTypeOf, readableVolume } from "./volume-rules.ts";
-import { checkObjectName, checkPath, checkUrl, checkWrite, malformed } from "./wellformed.ts";
+import { checkFormat, checkObjectName, checkPath, checkUrl, malformed } from "./wellformed.ts";
 
 /** IM-12: one system disk and sixteen others. */
 const MOST_DISKS = 17;
@@ -36,9 +37,10 @@ export async function prepareImport(
   if (region.importExport === "refused") {
     throw refusal("region-import-export", `region ${region.id} imports and exports no images`);
   }
+  checkOpen(region, "take images", "region-import-export");
   const volumes: Versioned<Volume>[] = [];
   for (const { source, format, virtualSize } of disks) {
-    if (format !== undefined) checkWrite({ format }, ports);
+    if (format !== undefined) checkFormat(format, ports);
     if (virtualSize !== undefined && !(Number.isSafeInteger(virtualSize) && virtualSize > 0)) {
       throw malformed("virtualSize", "the size of a disk is a whole number of bytes");
     }

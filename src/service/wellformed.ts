@@ -1,5 +1,6 @@
 /** What requests may look like, before anything is asked of the catalogue. */
 import { isUtf8 } from "node:buffer";
+import { Fault } from "../fault/fault.ts";
 import type { WriteOptions } from "../task/spec.ts";
 import type { ServicePorts } from "./ports.ts";
 import { refusal } from "./refusal.ts";
@@ -56,9 +57,18 @@ export function checkToken(token: string): void {
   }
 }
 
-export function checkWrite({ format }: WriteOptions, { formats }: ServicePorts): void {
+export function checkFormat(format: string, { formats }: Pick<ServicePorts, "formats">): void {
   if (!formats.has(format)) {
     throw malformed("format", `${JSON.stringify(format)} is no format that can be written`);
+  }
+}
+
+export function checkWrite(write: WriteOptions, ports: Pick<ServicePorts, "formats" | "checkWrite">): void {
+  checkFormat(write.format, ports);
+  try {
+    ports.checkWrite(write);
+  } catch (error) {
+    throw malformed("write", Fault.from(error, write.format).message);
   }
 }
 

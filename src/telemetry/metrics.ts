@@ -1,20 +1,7 @@
 /** Metrics, as Prometheus reads them: the only place that knows their names. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import type { TaskKind } from "../task/spec.ts";
+import type { RunMetrics } from "../schedule/ports.ts";
 import type { Census } from "./census.ts";
-
-/** What runs of tasks tell. Nothing here throws or waits. */
-export interface RunMetrics {
-  /** @param waited seconds since the task was accepted, or was queued again */
-  started(kind: TaskKind, waited?: number): void;
-  ended(kind: TaskKind, outcome: string, seconds: number): void;
-  /** Bytes since the last call. */
-  moved(kind: TaskKind, stage: "read" | "encoded" | "sent" | "committed", bytes: number): void;
-  /** From the acceptance of a cancel to `canceled`. @param stopAt progress at which the task has stopped */
-  canceled(kind: TaskKind, stopAt: number, seconds: number): void;
-  /** An attempt inside a run is repeated. */
-  retried(kind: TaskKind, code: string): void;
-}
 
 /** What calls to stores tell. */
 export interface StoreMetrics {

@@ -5,6 +5,7 @@ import { type Project, project } from "../../src/catalog/project.ts";
 import { type Region, region } from "../../src/catalog/region.ts";
 import { volume } from "../../src/catalog/volume.ts";
 import { auditTo } from "../../src/daemon/audit.ts";
+import { checkWriteOptions } from "../../src/engine/write-options.ts";
 import type { Caller } from "../../src/service/caller.ts";
 import { createService } from "../../src/service/create-service.ts";
 import type { ServicePorts } from "../../src/service/ports.ts";
@@ -62,6 +63,7 @@ export async function world(): Promise<World> {
       ["zvhd", ".zvhd"],
       ["zvhd2", ".zvhd2"],
     ]),
+    checkWrite: checkWriteOptions,
     allowsUrl: (url) => !url.startsWith("https://closed/"),
     roots: new Set(["volumes"]),
     regionsChanged() {
