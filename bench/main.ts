@@ -18,14 +18,18 @@ import { uploads } from "./macro/uploads.ts";
 import { type CaseResult, caseList, describe, machine, type Report, table } from "./report.ts";
 
 const CASES: readonly Case[] = [...conversions, ...bounds, ...uploads, scaling];
-const MICRO = ["digest", "codec", "plan", "sender"] as const;
+/** Scripts by themselves, that print their own tables. */
+const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
+  micro: ["micro/digest", "micro/codec", "micro/plan", "micro/sender"],
+  daemon: ["daemon/load"],
+};
 
 const FULL = { size: 2 * GiB, runs: 5 } as const;
 const QUICK = { size: 128 * MiB, runs: 1 } as const;
 /** A quick run starts no further case this many seconds after it began, and so ends within two minutes. */
 const QUICK_SECONDS = 80;
 /** What is too long or too small to be of use in a quick run, unless it is named. */
-const NOT_QUICK = ["scaling", "micro"];
+const NOT_QUICK = ["scaling", "micro", "daemon"];
 /** Room for all images, one output and the objects of one upload, by the size of a disk. */
 const ROOM = 8;
 
@@ -50,7 +54,7 @@ const program = new Command("npm run bench --")
   .option("--images <dir>", "directory for images and outputs (default: in memory where there is room)")
   .addHelpText(
     "after",
-    `\nCases:\n${caseList(CASES)}\n  micro        digests, codecs and planning on one core; the sender on two`,
+    `\nCases:\n${caseList(CASES)}\n  micro        digests, codecs and planning on one core; the sender on two\n  daemon       a daemon with 10,000 queued tasks: accepts, lists, watchers, memory`,
   );
 const options = program.parse().opts<Options>();
 
@@ -64,16 +68,18 @@ async function main(options: Options, signal: AbortSignal): Promise<void> {
   const wanted = selection(options);
   const cases = CASES.filter(({ name }) => wanted.has(name));
   if (cases.length > 0) await macro(cases, options, signal);
-  if (wanted.has("micro") && !signal.aborted) {
-    for (const name of MICRO) {
-      const file = join(import.meta.dirname, "micro", `${name}.bench.ts`);
-      if (spawnSync(process.execPath, [file], { stdio: "inherit" }).status !== 0) process.exitCode = 1;
+  for (const [name, files] of Object.entries(SCRIPTS)) {
+    if (!wanted.has(name)) continue;
+    for (const file of files) {
+      if (signal.aborted) return;
+      const path = join(import.meta.dirname, `${file}.bench.ts`);
+      if (spawnSync(process.execPath, [path], { stdio: "inherit" }).status !== 0) process.exitCode = 1;
     }
   }
 }
 
 function selection({ only, quick }: Options): ReadonlySet<string> {
-  const all = [...CASES.map(({ name }) => name), "micro"];
+  const all = [...CASES.map(({ name }) => name), ...Object.keys(SCRIPTS)];
   const unknown = only?.find((name) => !all.includes(name));
   if (unknown !== undefined) program.error(`error: no case "${unknown}" (add --help for their names)`);
   return new Set(only ?? (quick ? all.filter((name) => !NOT_QUICK.includes(name)) : all));
