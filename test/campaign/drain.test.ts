@@ -10,7 +10,7 @@ import { type DaemonHarbour, daemonHarbour, leftAccess, writeConfig } from "../d
 import { QEMU, QEMU_REASON } from "../support/qemu.ts";
 import { type GatedSource, gatedSource } from "./gated-source.ts";
 
-describe.skipIf(!QEMU)(`a daemon that drains${QEMU_REASON}`, () => {
+describe.skipIf(!QEMU)(`a daemon that drains${QEMU_REASON}`, { timeout: 120_000 }, () => {
   let here: DaemonHarbour;
   let source: GatedSource;
   let client: Client;
