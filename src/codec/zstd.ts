@@ -17,6 +17,9 @@ export interface Zstd {
 /** RFC 8878, section 3.1.1.1.2: a decoder should support windows of 8 MiB; more is only asked for to eat memory. */
 const MIN_WINDOW_LOG = 23;
 
+/** More than the frame's header, its checksum and what a short frame may grow by, in bytes. */
+const FRAME_OVERHEAD = 512;
+
 export const zlibZstd: Zstd = {
   name: "node:zlib",
   decodeFrame(frame, into) {
@@ -37,6 +40,8 @@ export const zlibZstd: Zstd = {
   },
   encode: (bytes, level) =>
     zstdCompressSync(bytes, {
+      // One buffer for the largest frame: node puts an empty frame behind one that fills its buffers exactly.
+      chunkSize: bytes.length + (bytes.length >> 7) + FRAME_OVERHEAD,
       params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_contentSizeFlag]: 1 },
       pledgedSrcSize: bytes.length,
     }),

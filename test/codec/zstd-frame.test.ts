@@ -1,6 +1,7 @@
 import { constants, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { zlibZstd } from "../../src/codec/zstd.ts";
 import { zstdFrame } from "../../src/codec/zstd-frame.ts";
 import { noise } from "../digest/noise.ts";
 
@@ -17,6 +18,8 @@ test("a frame ends where its encoder ended it, whatever follows and whatever its
       fc.uint8Array({ maxLength: 20 }),
       (bytes, checksum, contentSize, slack) => {
         const frame = zstdCompressSync(bytes, {
+          // A frame that fills node's output chunks exactly gets an empty frame behind it.
+          chunkSize: 1 << 20,
           params: {
             [constants.ZSTD_c_checksumFlag]: Number(checksum),
             [constants.ZSTD_c_contentSizeFlag]: Number(contentSize),
@@ -28,6 +31,12 @@ test("a frame ends where its encoder ended it, whatever follows and whatever its
     ),
     { numRuns: 200 },
   );
+});
+
+test("node's encoder leaves no empty frame behind one that ends on a multiple of 16 KiB", () => {
+  // 262,129 incompressible bytes make a frame of exactly 256 KiB.
+  const coded = zlibZstd.encode(noise(262_129, 1), 3);
+  expect(zstdFrame(coded)).toEqual({ kind: "content", length: coded.length });
 });
 
 test("a frame that is cut anywhere is no frame", () => {
