@@ -6,13 +6,13 @@ import { Fault } from "../fault/fault.ts";
 import type { TaskPlaces } from "../schedule/ports.ts";
 import type { ServicePorts } from "../service/ports.ts";
 import { openFile } from "../source/file/file.ts";
-import { openHttpWhere } from "../source/http/http.ts";
+import { openHttpWithin } from "../source/http/http.ts";
 import { openDirectory } from "../store/directory/directory.ts";
 import { existingInDirectory } from "../store/directory/existing.ts";
 import type { OssConfig } from "../store/oss/config.ts";
 import type { S3Config } from "../store/s3/config.ts";
 import type { SwiftConfig } from "../store/swift/config.ts";
-import { checkUrl, type UrlRule } from "./url-rule.ts";
+import { boundsOf, type UrlRule } from "./url-rule.ts";
 
 /** What one name of a credential stands for. */
 export interface Credential {
@@ -120,7 +120,7 @@ export function daemonPlaces(allowed: Allowed): DaemonPlaces {
       }
     },
 
-    url: (url, signal) => openHttpWhere((asked) => checkUrl(asked, urls, signal), url, signal),
+    url: (url, signal) => openHttpWithin(boundsOf(urls), url, signal),
 
     async file(root, path) {
       const directory = roots.get(root);

@@ -2,6 +2,10 @@
 import { rootCertificates } from "node:tls";
 import type { Agent, Dispatcher } from "undici";
 import { Fault, type FaultCode } from "../fault/fault.ts";
+import { lookupPublic, refuseSpecial } from "./public-address.ts";
+
+/** `public`: servers with public addresses alone, whatever their names stand for when they are connected to. */
+export type Reach = "public" | "anywhere";
 
 export interface HttpRequest {
   readonly method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE" | "COPY";
@@ -11,6 +15,8 @@ export interface HttpRequest {
   readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
   /** PEM text of further certificate authorities to trust. */
   readonly ca?: string;
+  /** Absent: anywhere. */
+  readonly reach?: Reach;
   /** For messages: what is being asked, without secrets, such as `swift://c/o`. */
   readonly name: string;
   /** Milliseconds without any byte from the server before the wait is given up. */
@@ -35,10 +41,13 @@ const agents = new Map<string, Agent>();
 /** Loaded with the first request: a transfer between files starts without it. */
 const client = () => import("undici");
 
-/** One agent per set of authorities; the lanes bound the connections. Unreferenced: does not keep a process alive. */
-async function agentFor(ca: string | undefined): Promise<Agent> {
+/**
+ * One agent per set of authorities and reach; the lanes bound the connections. Unreferenced: does not keep a process
+ * alive.
+ */
+async function agentFor({ ca, reach }: HttpRequest): Promise<Agent> {
   const { Agent } = await client();
-  const key = ca ?? "";
+  const key = `${reach ?? "anywhere"} ${ca ?? ""}`;
   let agent = agents.get(key);
   if (agent === undefined) {
     agent = new Agent({
@@ -46,7 +55,11 @@ async function agentFor(ca: string | undefined): Promise<Agent> {
       keepAliveTimeout: 4_000,
       headersTimeout: IDLE_MS,
       bodyTimeout: IDLE_MS,
-      connect: { timeout: CONNECT_MS, ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }) },
+      connect: {
+        timeout: CONNECT_MS,
+        ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }),
+        ...(reach === "public" ? { lookup: lookupPublic } : {}),
+      },
     });
     agents.set(key, agent);
   }
@@ -61,15 +74,17 @@ export async function closeHttp(): Promise<void> {
 
 /**
  * Sends one request. Any status is a reply, not an error; see `refuse`.
- * @throws Fault NETWORK, TIMEOUT, or what `signal` was aborted with.
+ * @throws Fault NETWORK, TIMEOUT, PERMISSION (out of reach), or what `signal` was aborted with.
  */
 export async function http(ask: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
   const idle = ask.idleMs ?? IDLE_MS;
   try {
     const { request } = await client();
+    // No address is looked up for a host that is one.
+    if (ask.reach === "public") refuseSpecial(new URL(ask.url).hostname);
     const reply = await request(ask.url, {
       method: ask.method,
-      dispatcher: await agentFor(ask.ca),
+      dispatcher: await agentFor(ask),
       headers: { "user-agent": "diskferry", ...ask.headers },
       body: (ask.body as never) ?? null,
       headersTimeout: idle,

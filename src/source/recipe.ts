@@ -9,7 +9,7 @@ export async function openRecipe(recipe: SourceRecipe): Promise<Source> {
       return openFile(recipe.path, recipe, "blocking");
     case "http": {
       const { httpSource } = await import("./http/http.ts");
-      const { url, headers, name, size, version, etag, lastModified, ca } = recipe;
+      const { url, headers, name, size, version, etag, lastModified, ca, reach } = recipe;
       return httpSource({
         name,
         size,
@@ -17,6 +17,7 @@ export async function openRecipe(recipe: SourceRecipe): Promise<Source> {
         ...(etag === undefined ? {} : { etag }),
         ...(lastModified === undefined ? {} : { lastModified }),
         ...(ca === undefined ? {} : { ca }),
+        ...(reach === undefined ? {} : { reach }),
         sign: async () => ({ url, headers }),
         renewal: "elsewhere",
       });

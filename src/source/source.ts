@@ -3,6 +3,7 @@
  * version or a SOURCE_CHANGED fault, never a mixture.
  */
 import type { Extent, Range } from "../bytes/range.ts";
+import type { Reach } from "../net/http.ts";
 
 /** How a worker thread opens a source again: plain data, no credentials beyond short-lived signed headers. */
 export type SourceRecipe =
@@ -29,6 +30,8 @@ export type SourceRecipe =
       readonly lastModified?: string;
       /** PEM text of further certificate authorities to trust. */
       readonly ca?: string;
+      /** Absent: anywhere. */
+      readonly reach?: Reach;
     };
 
 /** An object in a store, for a destination that may copy inside the same store. No secrets. */

@@ -1,7 +1,15 @@
 /** Anything behind HTTP that serves byte ranges: plain URLs and the objects of every store. */
 import { Fault } from "../../fault/fault.ts";
 import { DEFAULT_RETRY, type RetryPolicy, withRetry } from "../../flow/retry.ts";
-import { abandonBody, discardBody, type HttpReply, http, statusFault } from "../../net/http.ts";
+import {
+  abandonBody,
+  discardBody,
+  type HttpReply,
+  type HttpRequest,
+  http,
+  type Reach,
+  statusFault,
+} from "../../net/http.ts";
 import type { Source, SourceRecipe } from "../source.ts";
 
 /** An object behind HTTP, and how to ask for it. */
@@ -15,6 +23,8 @@ export interface HttpOrigin {
   /** Stands in for a strong ETag, as the server wrote it; replies with another one are of another version. */
   readonly lastModified?: string;
   readonly ca?: string;
+  /** Absent: anywhere. */
+  readonly reach?: Reach;
   /** A URL and headers that are good now. */
   sign(signal: AbortSignal): Promise<{ url: string; headers: Record<string, string> }>;
   /** Gets a new credential after a 401; absent: a refusal is for good. */
@@ -24,7 +34,7 @@ export interface HttpOrigin {
 }
 
 export function httpSource(origin: HttpOrigin): Source {
-  const { name, size, version, etag, lastModified, ca } = origin;
+  const { name, size, version, etag, lastModified, ca, reach } = origin;
   return {
     name,
     size,
@@ -67,6 +77,7 @@ export function httpSource(origin: HttpOrigin): Source {
         ...(etag === undefined ? {} : { etag }),
         ...(lastModified === undefined ? {} : { lastModified }),
         ...(ca === undefined ? {} : { ca }),
+        ...(reach === undefined ? {} : { reach }),
       };
     },
     async check(signal) {
@@ -101,7 +112,7 @@ async function readRange(
   position: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const { name, size, etag, ca } = origin;
+  const { name, size, etag, ca, reach } = origin;
   const { url, headers } = await origin.sign(signal);
   const last = position + into.length - 1;
   const reply = await http(
@@ -115,6 +126,7 @@ async function readRange(
         ...(etag === undefined ? {} : { "if-match": etag }),
       },
       ...(ca === undefined ? {} : { ca }),
+      ...(reach === undefined ? {} : { reach }),
     },
     signal,
   );
@@ -183,23 +195,31 @@ const MAX_REDIRECTS = 5;
  * @throws Fault NOT_FOUND, PERMISSION, CREDENTIALS, STORE_PROTOCOL (no byte ranges), NETWORK, TIMEOUT.
  */
 export function openHttp(address: string, signal: AbortSignal): Promise<Source> {
-  return openHttpWhere(async () => {}, address, signal);
+  return openHttpWithin({ reach: "anywhere", check() {} }, address, signal);
 }
 
-/** The same, where `check` is asked about the URL, and about each that it redirects to, and throws if it must not be asked. */
-export async function openHttpWhere(
-  check: (url: string) => Promise<void>,
+/** Which servers may be asked. */
+export interface Bounds {
+  readonly reach: Reach;
+  /** Is told the URL, and each that it redirects to, before it is asked. @throws Fault if it must not be. */
+  check(url: string): void;
+}
+
+/** The same within bounds. @throws Fault PERMISSION, too. */
+export async function openHttpWithin(
+  { reach, check }: Bounds,
   address: string,
   signal: AbortSignal,
 ): Promise<Source> {
   const name = withoutSecrets(address);
   let { url, headers } = withBasicAuthorization(address);
   for (let redirects = 0; ; redirects += 1) {
-    await check(url);
-    const reply = await lookAt(url, headers, name, signal);
+    check(url);
+    const ask = { method: "GET", url, name, reach, headers: { ...headers, range: "bytes=0-0" } } as const;
+    const reply = await lookAt(ask, signal);
     const location = reply.headers["location"];
     if (reply.status < 300 || reply.status > 399 || location === undefined) {
-      return pinned(reply, url, headers, name);
+      return pinned(reply, { name, reach, sign: async () => ({ url, headers }) });
     }
     const next = new URL(location, url);
     if (redirects === MAX_REDIRECTS) throw new Fault("STORE_PROTOCOL", `${name}: redirects without end`);
@@ -215,17 +235,18 @@ export async function openHttpWhere(
   }
 }
 
-async function lookAt(
-  url: string,
-  headers: Readonly<Record<string, string>>,
-  name: string,
-  signal: AbortSignal,
-): Promise<HttpReply> {
+/** A host that has no address is named wrongly. */
+const OPENING: RetryPolicy = {
+  ...DEFAULT_RETRY,
+  repeats: (fault) => fault.retryable && fault.details["errno"] !== "ENOTFOUND",
+};
+
+async function lookAt(ask: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
+  const { name } = ask;
   return withRetry(
     name,
-    DEFAULT_RETRY,
+    OPENING,
     async () => {
-      const ask = { method: "GET", url, name, headers: { ...headers, range: "bytes=0-0" } } as const;
       const reply = await http(ask, signal);
       await discardBody(reply);
       if (reply.status === 401) {
@@ -243,22 +264,20 @@ async function lookAt(
 
 function pinned(
   { status, headers: given }: HttpReply,
-  url: string,
-  headers: Record<string, string>,
-  name: string,
+  origin: Pick<HttpOrigin, "name" | "reach" | "sign">,
 ): Source {
+  const { name } = origin;
   const total = /\/(\d+)$/.exec(given["content-range"] ?? "")?.[1] ?? (status === 416 ? "0" : undefined);
   if (total === undefined)
     throw new Fault("STORE_PROTOCOL", `${name}: the server does not serve byte ranges`);
   const etag = given["etag"]?.startsWith("W/") === false ? given["etag"] : undefined;
   const lastModified = etag === undefined ? given["last-modified"] : undefined;
   return httpSource({
-    name,
+    ...origin,
     size: Number(total),
     version: `http-${etag ?? lastModified ?? "unpinned"}-${total}`,
     ...(etag === undefined ? {} : { etag }),
     ...(lastModified === undefined ? {} : { lastModified }),
-    sign: async () => ({ url, headers }),
   });
 }
 
