@@ -8,7 +8,7 @@ export interface AccessKey extends Pick<Caller, "name" | "project" | "role"> {
   readonly secret: string;
   /** Whatever is signed with one that is disabled is refused. */
   readonly state: "enabled" | "disabled";
-  /** What it may ask for, such as `ecs:CopyImage`; absent: everything. */
+  /** What it may ask for, such as `ecs:CopyImage` or `evs:UploadVolume`; absent: everything. */
   readonly actions?: readonly string[];
   /** The only resource groups that it may put images under; absent: all, and none. */
   readonly resourceGroups?: readonly string[];

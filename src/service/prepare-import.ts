@@ -29,6 +29,10 @@ export async function prepareImport(
   if (project.imports === "refused") {
     throw refusal("imports-refused", `project ${project.id} may not import images`);
   }
+  // EVS.2145: volumes of an account that is suspended are not exported.
+  if (project.payment === "outstanding" && disks.some(({ source }) => source.kind === "volume")) {
+    throw refusal("payment-outstanding", `project ${project.id} has an outstanding payment`);
+  }
   checkRole(project, request.role);
   checkNewImage(request.image, project);
   if (disks.length === 0 || disks.length > MOST_DISKS) {

@@ -1,5 +1,6 @@
 /** Huawei's EVS and what Cinder's clients ask beside it: volumes, their export as images, images and jobs. */
 import type { Caller } from "../../service/caller.ts";
+import type { AccessKey } from "../access-key.ts";
 import { untilClosed } from "../answer.ts";
 import { readBody } from "../body.ts";
 import { type Call, type HttpHandler, type HttpRequest, headerOf, pathOf } from "../call.ts";
@@ -108,10 +109,31 @@ async function answered(
   const origin = `${"encrypted" in request.socket ? "https" : "http"}://${authorityOf(request) ?? ""}`;
   const seen: Seen = { parameters, query: queryOf(request), origin };
   if (route.answer.access === "open") return route.answer.run(seen);
-  const { caller, body } = await identified(request, call, ports);
+  const { caller, key, body } = await identified(request, call, ports);
+  if (key !== undefined) checkActions(key, route.operation);
   const { project } = parameters;
   if (project !== undefined && project !== caller.project) throw misfit("projectInvalid");
-  return route.answer.run({ ...seen, caller, service: ports.service, body, signal });
+  return route.answer.run({
+    ...seen,
+    caller,
+    ...(key === undefined ? {} : { key }),
+    service: ports.service,
+    body,
+    signal,
+  });
+}
+
+/** `huawei.UploadVolume` is `evs:UploadVolume` among the actions of a key. */
+function checkActions({ actions }: AccessKey, operation: string): void {
+  if (actions === undefined || actions.includes(operation.replace(/^huawei\./, "evs:"))) return;
+  throw misfit("keyActions");
+}
+
+interface Identified {
+  readonly caller: Caller;
+  /** Absent: a token has said who asks. */
+  readonly key?: AccessKey;
+  readonly body: Uint8Array;
 }
 
 /** Who asks, and the body, which a signature is of, too. */
@@ -119,16 +141,18 @@ async function identified(
   request: HttpRequest,
   call: Call,
   { accessKeys, bodyBytes, now }: DialectPorts,
-): Promise<{ readonly caller: Caller; readonly body: Uint8Array }> {
+): Promise<Identified> {
   const signed = isSigned(request);
   if (!signed && call.caller === undefined) {
     throw misfit(headerOf(request, "x-auth-token") === undefined ? "unauthenticated" : "tokenInvalid");
   }
   const body = await readBody(request, bodyBytes);
   if (signed) {
-    const { name, project, role } = signedBy(request, body, accessKeys, now());
+    const key = signedBy(request, body, accessKeys, now());
+    const { name, project, role } = key;
     const { requestId, traceparent } = call;
     call.caller = { name, project, role, requestId, ...(traceparent === undefined ? {} : { traceparent }) };
+    return { caller: call.caller, key, body };
   }
   if (call.caller === undefined) throw misfit("unauthenticated");
   return { caller: call.caller, body };

@@ -27,8 +27,17 @@ export async function listVolumes({ caller, service, query }: Asked): Promise<Re
   return { status: 200, body: { volumes: entries.map(({ entry }) => volumeBody(entry)) } };
 }
 
-export async function uploadVolume({ caller, service, parameters, body, signal }: Asked): Promise<Reply> {
+export async function uploadVolume({
+  caller,
+  key,
+  service,
+  parameters,
+  body,
+  signal,
+}: Asked): Promise<Reply> {
   const upload = parseUpload(body);
+  // The image will be in no resource group, and such a key may put images under its own groups alone.
+  if (key?.resourceGroups !== undefined) throw misfit("forbidden");
   const volume = await volumeNamed(service, caller, parameters);
   const { task } = await service.importImage(
     caller,

@@ -186,7 +186,7 @@ async function withImage(image: object): Promise<Reply> {
 
 describe("the error catalogue", () => {
   it.each(ROWS.map(([name, what, ask]) => [errorRow(name).code, what, name, ask] as const))(
-    "%s: %s",
+    "FJ-E%s: %s",
     async (_, __, name, ask) => {
       const { status, code, message } = errorRow(name);
       expect(await ask()).toEqual({ status, body: { error_code: code, error_message: message } });

@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { errorRow, HUAWEI_ERRORS, type HuaweiError } from "../../../src/api/huawei/errors.ts";
 import { change } from "../../service/world.ts";
-import { ACTION, type Huawei, huawei, type Reply, UPLOAD } from "./huawei.ts";
+import { ACTION, type Huawei, huawei, LISTING_KEY, type Reply, UPLOAD } from "./huawei.ts";
+import { BODY as SIGNED_BODY, signedHeaders } from "./signing.ts";
 
 let ev: Huawei;
 beforeEach(async () => {
@@ -27,6 +28,31 @@ function given(changes: Parameters<typeof change>[1], asked: object = {}) {
 
 const QUOTAS = { images: 0, snapshots: 9, exports: 9, weeklyExports: 9, unfinished: 9 };
 
+/** The number of each row in the list of rules. */
+const NUMBERS: Readonly<Record<HuaweiError, string>> = {
+  projectInvalid: "EV-E1",
+  tokenInvalid: "EV-E2",
+  volumeIdInvalid: "EV-E4",
+  typeInvalid: "EV-E5",
+  keyActions: "EV-E6",
+  resourceStatus: "EV-E7",
+  bodyInvalid: "EV-E8",
+  volumeLocked: "EV-E9",
+  volumeFrozen: "EV-E10",
+  accountSuspended: "EV-E11",
+  bodyMalformed: "EV-E12",
+  urlMalformed: "EV-E13",
+  bodyMismatch: "EV-E14",
+  volumeInUse: "EV-E15",
+  unauthenticated: "EV-E16",
+  forbidden: "EV-E17",
+  notFound: "EV-E18",
+  quotaExceeded: "EV-E19",
+  internal: "EV-E20",
+  unavailable: "EV-E21",
+  methodUnknown: "EV-E22",
+};
+
 const ROWS: readonly Row[] = [
   [
     "projectInvalid",
@@ -42,6 +68,17 @@ const ROWS: readonly Row[] = [
   ["typeInvalid", "force that is no boolean", uploading({ force: "yes" })],
   ["typeInvalid", "a name that is no text", uploading({ image_name: 1 })],
   ["typeInvalid", "a format that is no text", uploading({ disk_format: {} })],
+  [
+    "keyActions",
+    "a key that may only look",
+    () =>
+      ev.ask(
+        "POST",
+        ACTION,
+        SIGNED_BODY,
+        signedHeaders({ url: ev.here.url, id: LISTING_KEY.id, secret: LISTING_KEY.secret }),
+      ),
+  ],
   ["resourceStatus", "a volume in error", given({ volume: { status: "error" } }, { force: true })],
   ["bodyInvalid", "no JSON", post("{")],
   ["bodyInvalid", "no body", post(undefined)],
@@ -52,6 +89,7 @@ const ROWS: readonly Row[] = [
     given({ volume: { status: "uploading" } }, { force: true }),
   ],
   ["volumeFrozen", "a frozen volume", given({ volume: { frozen: "yes" } })],
+  ["accountSuspended", "a project in arrears", given({ project: { payment: "outstanding" } })],
   ["bodyMalformed", "a list", post([])],
   ["bodyMalformed", "null", post("null")],
   ["bodyMalformed", "an action that is no object", post({ "os-volume_upload_image": "x" })],
@@ -84,9 +122,9 @@ const ROWS: readonly Row[] = [
 ];
 
 describe("the error catalogue", () => {
-  it.each(ROWS.map(([name, what, ask]) => [errorRow(name).code, what, name, ask] as const))(
-    "%s: %s",
-    async (_, __, name, ask) => {
+  it.each(ROWS.map(([name, what, ask]) => [NUMBERS[name], errorRow(name).code, what, name, ask] as const))(
+    "%s: %s: %s",
+    async (_, __, ___, name, ask) => {
       const { status, code, message } = errorRow(name);
       const reply = await ask();
       expect([reply.status, reply.body]).toEqual([status, { error: { code, message } }]);

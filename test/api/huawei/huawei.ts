@@ -1,9 +1,10 @@
 /** An endpoint with a volume in its catalogue, asked as Huawei's and Cinder's clients ask. */
+import type { AccessKey } from "../../../src/api/access-key.ts";
 import type { Volume } from "../../../src/catalog/volume.ts";
 import type { ImportSpec } from "../../../src/task/spec.ts";
 import type { Task } from "../../../src/task/task.ts";
 import { change } from "../../service/world.ts";
-import { type Endpoint, endpoint, TOKENS } from "../endpoint.ts";
+import { type Endpoint, endpoint, KEY, TOKENS } from "../endpoint.ts";
 
 export interface Reply {
   readonly status: number;
@@ -30,8 +31,16 @@ export interface Huawei extends AsyncDisposable {
 export const ACTION = "/v3/p1/volumes/v-1/action";
 export const UPLOAD = { image_name: "disk" };
 
+/** It may look, and export nothing. */
+export const LISTING_KEY: AccessKey = {
+  ...KEY,
+  id: "AK-list",
+  secret: "secret-for-lists",
+  actions: ["evs:ListVolumes"],
+};
+
 export async function huawei(): Promise<Huawei> {
-  const here = await endpoint();
+  const here = await endpoint({ keys: [KEY, LISTING_KEY] });
   const { record } = here.world.file;
   const self: Huawei = {
     here,

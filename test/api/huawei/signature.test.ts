@@ -1,11 +1,11 @@
-/** Requests that are signed with an access key, by a signer of the test's own, written after the published scheme. */
-import { createHash, createHmac } from "node:crypto";
+/** Requests that are signed with an access key. */
 import { once } from "node:events";
 import { connect } from "node:http2";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { NOW } from "../../task/tasks.ts";
 import { endpoint, KEY } from "../endpoint.ts";
-import { ACTION, type Huawei, huawei, UPLOAD } from "./huawei.ts";
+import { ACTION, type Huawei, huawei, LISTING_KEY } from "./huawei.ts";
+import { BODY, DATE, type Signing, signedHeaders } from "./signing.ts";
 
 let ev: Huawei;
 beforeEach(async () => {
@@ -13,48 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => ev[Symbol.asyncDispose]());
 
-const DATE = "20261122T090000Z";
-const BODY = JSON.stringify({ "os-volume_upload_image": UPLOAD });
-const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
-
-interface Signing {
-  readonly method?: string;
-  readonly path?: string;
-  readonly query?: string;
-  readonly body?: string;
-  readonly date?: string;
-  readonly id?: string;
-  readonly secret?: string;
-  readonly names?: readonly string[];
-  readonly host?: string;
-}
-
-function signed({
-  method = "POST",
-  path = ACTION,
-  query = "",
-  body = BODY,
-  date = DATE,
-  id = KEY.id,
-  secret = KEY.secret,
-  names = ["host", "x-project-id", "x-sdk-date"],
-  host = new URL(ev.here.url).host,
-}: Signing = {}): Record<string, string> {
-  const headers: Record<string, string> = {
-    host,
-    "x-project-id": "p1",
-    "x-sdk-date": date,
-  };
-  const lines = names.map((name) => `${name}:${headers[name]}\n`).join("");
-  const canonical = [method, `${path}/`, query, lines, names.join(";"), sha256(body)].join("\n");
-  const text = `SDK-HMAC-SHA256\n${date}\n${sha256(canonical)}`;
-  const signature = createHmac("sha256", secret).update(text).digest("hex");
-  const { host: _host, ...sent } = headers;
-  return {
-    ...sent,
-    authorization: `SDK-HMAC-SHA256 Access=${id}, SignedHeaders=${names.join(";")}, Signature=${signature}`,
-  };
-}
+const signed = (signing: Partial<Signing> = {}) => signedHeaders({ url: ev.here.url, ...signing });
 
 const statusOf = async (headers: Record<string, string>, body = BODY, path = ACTION) =>
   (await ev.ask("POST", path, body, headers)).status;
@@ -103,7 +62,7 @@ describe("a request that is signed", () => {
   it("with a key that is disabled is nobody's", async () => {
     const service = ev.here.world.service;
     await using closed = await endpoint({ service, keys: [{ ...KEY, state: "disabled" }] });
-    const headers = signed({ host: new URL(closed.url).host });
+    const headers = signed({ url: closed.url });
     const reply = await fetch(closed.url + ACTION, { method: "POST", headers, body: BODY });
     expect(reply.status).toBe(401);
   });
@@ -116,6 +75,24 @@ describe("a request that is signed", () => {
   it("is not believed when a token stands beside it", async () => {
     const headers = { ...signed({ secret: "wrong-secret" }), "x-auth-token": "ann-token-1" };
     expect(await statusOf(headers)).toBe(401);
+  });
+
+  it("EV-E6: may ask for what its key's actions name, and for nothing else", async () => {
+    const { id, secret } = LISTING_KEY;
+    const list = signed({ id, secret, method: "GET", path: "/v3/p1/volumes", body: "" });
+    expect((await ev.ask("GET", "/v3/p1/volumes", undefined, list)).status).toBe(200);
+    expect(await ev.ask("POST", ACTION, BODY, signed({ id, secret }))).toMatchObject({
+      status: 403,
+      body: { error: { code: "EVS.1027" } },
+    });
+  });
+
+  it("EV-E17: makes no image when its key is bound to resource groups", async () => {
+    const { service } = ev.here.world;
+    await using bound = await endpoint({ service, keys: [{ ...KEY, resourceGroups: ["rg-1"] }] });
+    const headers = signed({ url: bound.url });
+    const reply = await fetch(bound.url + ACTION, { method: "POST", headers, body: BODY });
+    expect([reply.status, await reply.json()]).toMatchObject([403, { error: { code: "EVS.5403" } }]);
   });
 
   it("reaches its own project alone", async () => {
