@@ -163,6 +163,16 @@ export async function openDaemon(env: Environment, options: DaemonOptions): Prom
     urls,
     stateDirectory: directory,
     ...(token === undefined ? {} : { accessFile: accessFile(directory) }),
+    async reload() {
+      try {
+        const renewed = await tlsOf(settings);
+        if (renewed !== undefined) server.renew(renewed);
+        log.note("info", "reloaded", {});
+      } catch (error) {
+        const { code, message } = Fault.from(error, "reloading");
+        log.note("error", "reload-failed", { code, message });
+      }
+    },
     async end() {
       log.note("info", "draining", { running: (await work.drain()).running });
       await tellManager("STOPPING=1", env, log);

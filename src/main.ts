@@ -32,6 +32,7 @@ process.exitCode = await run(
     stdout,
     stderr,
     signal: stopping.signal,
+    onHangup: (reload) => void process.on("SIGHUP", reload),
     engine: async (options) => (await import("./compose.ts")).compose(env, options),
     daemon: async (options) => (await import("./compose-daemon.ts")).openDaemon(env, options),
     checkDaemon: async (options) => (await import("./compose-daemon.ts")).checkDaemon(env, options),

@@ -28,6 +28,7 @@ const context: CliContext = {
   stdout,
   stderr,
   signal: new AbortController().signal,
+  onHangup: () => {},
   engine: nothing,
   daemon: nothing,
   checkDaemon: nothing,

@@ -7,7 +7,7 @@ import {
   type Socket,
   type Server as TcpServer,
 } from "node:net";
-import { createServer as createTlsServer, type TlsOptions } from "node:tls";
+import { createSecureContext, createServer as createTlsServer, type SecureContextOptions } from "node:tls";
 import { Fault } from "../fault/fault.ts";
 import type { HttpRequest, HttpResponse } from "./call.ts";
 
@@ -17,13 +17,16 @@ export interface Address {
   readonly port: number;
 }
 
-export interface TlsAddress extends Address {
+/** What the TLS port shows of itself, and whom it believes. */
+export interface TlsMaterial {
   /** PEM. */
   readonly key: string;
   readonly certificate: string;
   /** PEM of authorities whose client certificates are believed; absent: clients are asked for none. */
   readonly clientAuthorities?: string;
 }
+
+export interface TlsAddress extends Address, TlsMaterial {}
 
 /** How long peers may take, and how many there may be. */
 export interface SocketLimits {
@@ -45,6 +48,14 @@ export interface Port extends AsyncDisposable {
   readonly address: AddressInfo;
 }
 
+export interface TlsPort extends Port {
+  /**
+   * From the next connection on. @throws Fault USAGE as `openTls` does; the port then goes on with what it has. Whether
+   * clients are asked for a certificate stays as it was.
+   */
+  renew(material: TlsMaterial): void;
+}
+
 type Listener = (request: HttpRequest, response: HttpResponse) => void;
 
 export function openCleartext(address: Address, limits: SocketLimits, listener: Listener): Promise<Port> {
@@ -53,29 +64,40 @@ export function openCleartext(address: Address, limits: SocketLimits, listener: 
 }
 
 /** @throws Fault USAGE when key and certificate are none, or do not belong together. */
-export async function openTls(address: TlsAddress, limits: SocketLimits, listener: Listener): Promise<Port> {
-  const { key, certificate, clientAuthorities } = address;
+export async function openTls(
+  address: TlsAddress,
+  limits: SocketLimits,
+  listener: Listener,
+): Promise<TlsPort> {
+  const secure = secureOptions(address);
   const http = speakers(limits, listener);
-  const options: TlsOptions = {
-    ...TCP,
+  const server = createTlsServer(
+    {
+      ...TCP,
+      ...secure,
+      ALPNProtocols: ["h2", "http/1.1"],
+      handshakeTimeout: limits.headersMs,
+      // A certificate that no authority of ours has signed counts as none.
+      ...(address.clientAuthorities === undefined ? {} : { requestCert: true, rejectUnauthorized: false }),
+    },
+    http.hear,
+  );
+  const port = await open(server, address, limits, http);
+  return { ...port, renew: (material) => server.setSecureContext(secureOptions(material)) };
+}
+
+/** @throws Fault USAGE when they cannot be used. */
+function secureOptions({ key, certificate, clientAuthorities }: TlsMaterial): SecureContextOptions {
+  const options: SecureContextOptions = {
     key,
     cert: certificate,
     minVersion: "TLSv1.2",
-    ALPNProtocols: ["h2", "http/1.1"],
-    handshakeTimeout: limits.headersMs,
-    // A certificate that no authority of ours has signed counts as none.
-    ...(clientAuthorities === undefined
-      ? {}
-      : { requestCert: true, rejectUnauthorized: false, ca: clientAuthorities }),
+    ...(clientAuthorities === undefined ? {} : { ca: clientAuthorities }),
   };
-  return open(tlsServer(options, http), address, limits, http);
-}
-
-function tlsServer(options: TlsOptions, http: ReturnType<typeof speakers>): TcpServer {
   try {
-    return createTlsServer(options, http.hear);
+    createSecureContext(options);
+    return options;
   } catch (error) {
-    http.close();
     const text = error instanceof Error ? error.message : String(error);
     throw new Fault("USAGE", `TLS: the key, the certificate or the authorities cannot be used: ${text}`, {
       cause: error,

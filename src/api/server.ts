@@ -22,9 +22,10 @@ import {
   type Address,
   openCleartext,
   openTls,
-  type Port,
   type SocketLimits,
   type TlsAddress,
+  type TlsMaterial,
+  type TlsPort,
 } from "./listen.ts";
 import { type MetricsOptions, probeHandler } from "./probes.ts";
 import { requestIdOf, traceparentOf } from "./trace.ts";
@@ -79,6 +80,8 @@ export const LIMITS: Limits = {
 export interface Server extends AsyncDisposable {
   readonly cleartext?: AddressInfo;
   readonly tls?: AddressInfo;
+  /** Of the TLS port, if there is one. See TlsPort. */
+  renew(material: TlsMaterial): void;
 }
 
 /** @throws Fault when an address cannot be had. */
@@ -158,7 +161,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     shutdown.abort(new ConnectError("the daemon is shutting down: ask again later", Code.Unavailable));
     await Promise.all([cleartext?.[Symbol.asyncDispose](), tls?.[Symbol.asyncDispose]()]);
   };
-  let tls: Port | undefined;
+  let tls: TlsPort | undefined;
   try {
     tls = options.tls && (await openTls(options.tls, limits, listener));
   } catch (error) {
@@ -168,6 +171,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
   return {
     ...(cleartext === undefined ? {} : { cleartext: cleartext.address }),
     ...(tls === undefined ? {} : { tls: tls.address }),
+    renew: (material) => tls?.renew(material),
     [Symbol.asyncDispose]: close,
   };
 }

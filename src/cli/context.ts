@@ -38,6 +38,8 @@ export interface Daemon {
   readonly stateDirectory: string;
   /** The file with the token of its one caller; absent: callers are configured. */
   readonly accessFile?: string;
+  /** Reads key and certificates of the TLS port again; goes on with those it has when they cannot be used, and logs why. */
+  reload(): Promise<void>;
   /** Lets running tasks come to a good end or park, and closes. */
   end(): Promise<void>;
 }
@@ -48,6 +50,8 @@ export interface CliContext {
   readonly stderr: NodeJS.WriteStream;
   /** Fires on SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
+  /** Calls back at each SIGHUP, which ends the program otherwise. */
+  onHangup(reload: () => void): void;
   /** Loads the engine; kept out of the start of the program, so that `--version` and `--help` are quick. */
   engine(options: EngineOptions): Promise<Engine>;
   /** Opens a daemon in this process. */

@@ -21,7 +21,8 @@ export function addServe(program: Command, context: CliContext): void {
         "regions have slots. What it has accepted outlives it: after a crash it goes on where it stopped.\n\n" +
         "Without a configuration file it listens on this host alone, with two sample regions whose images are files\n" +
         "in the state directory, and one token, in a file that the commands of the same user find.\n\n" +
-        "SIGTERM: starts nothing more, lets running tasks come to a good end or park, and ends with status 0.",
+        "SIGTERM: starts nothing more, lets running tasks come to a good end or park, and ends with status 0.\n" +
+        "SIGHUP: reads key and certificates of the TLS port again.",
     )
     .option("--config <file>", "configuration file (docs/operations.md explains every key)")
     .option(
@@ -68,6 +69,7 @@ async function serve(options: ServeOptions, context: CliContext): Promise<void> 
       ? []
       : [`token      in ${accessFile}, where the commands of this user find it`]),
   ]);
+  context.onHangup(() => void daemon.reload());
   if (!signal.aborted) await once(signal, "abort");
   say({ event: "draining" }, ["draining: a second signal ends the daemon at once"]);
   await daemon.end();

@@ -71,6 +71,7 @@ export class Running {
     });
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       this.#stderr += text;
+      for (const look of this.#watchers) look();
     });
     this.ended = once(child, "close").then(([status]) => ({
       status: status as number | null,
@@ -84,11 +85,20 @@ export class Running {
   }
 
   /** Resolves when an event that `is` likes has been written; rejects when the program ends without one. */
-  async until(is: (event: Event) => boolean): Promise<void> {
+  until(is: (event: Event) => boolean): Promise<void> {
+    // The last line may be cut short still.
+    return this.#see(() => events(this.#stdout.slice(0, this.#stdout.lastIndexOf("\n") + 1)).some(is));
+  }
+
+  /** Resolves when a text stands in its log; rejects when the program ends without. */
+  logged(text: string): Promise<void> {
+    return this.#see(() => this.#stderr.includes(text));
+  }
+
+  async #see(is: () => boolean): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const look = (): void => {
-      // The last line may be cut short still.
-      if (events(this.#stdout.slice(0, this.#stdout.lastIndexOf("\n") + 1)).some(is)) resolve();
+      if (is()) resolve();
     };
     this.#watchers.add(look);
     look();

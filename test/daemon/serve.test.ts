@@ -1,9 +1,11 @@
 /** What `serve` says of its configuration, and whom it lets in. */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connect } from "node:tls";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type DaemonHarbour, daemonHarbour, leftAccess, writeConfig } from "./harbour.ts";
 
@@ -126,6 +128,42 @@ describe("whoever asks", () => {
     });
   });
 });
+
+describe("a certificate that is renewed", () => {
+  it("is shown after SIGHUP, and one that cannot be used is not", async () => {
+    makeCertificates(here.path);
+    const pem = (name: string): string => here.path(name);
+    writeConfig(here.path, {
+      listen: `tls: { host: 127.0.0.1, port: 0, certificate: ${pem("server.crt")}, key: ${pem("server.key")} }`,
+    });
+    await here.start();
+    expect(await shownBy(here.url)).toBe("server");
+
+    for (const ending of ["crt", "key"]) copyFileSync(pem(`panel.${ending}`), pem(`server.${ending}`));
+    expect(await shownBy(here.url)).toBe("server");
+    here.daemon.kill("SIGHUP");
+    await here.daemon.logged("reloaded");
+    expect(await shownBy(here.url)).toBe("panel");
+
+    copyFileSync(pem("strange.key"), pem("server.key"));
+    here.daemon.kill("SIGHUP");
+    await here.daemon.logged("reload-failed");
+    expect(await shownBy(here.url)).toBe("panel");
+    rmSync(pem("server.crt"));
+    here.daemon.kill("SIGHUP");
+    await here.daemon.logged("listen.tls.certificate: ");
+    expect(await shownBy(here.url)).toBe("panel");
+  });
+});
+
+/** The common name of the certificate that a server shows. */
+async function shownBy(url: string): Promise<string | undefined> {
+  const socket = connect({ host: "127.0.0.1", port: Number(new URL(url).port), rejectUnauthorized: false });
+  await once(socket, "secureConnect");
+  const name = socket.getPeerCertificate().subject.CN;
+  socket.destroy();
+  return Array.isArray(name) ? name[0] : name;
+}
 
 describe("those who look after it", () => {
   it("see whether it lives and works, and with a token how it does", async () => {
