@@ -8,12 +8,12 @@ const SRC = join(import.meta.dirname, "../src");
 /** From the ground up. What stands in one row, or in a row below, may be imported; what stands above may not. */
 const ROWS: readonly (readonly string[])[] = [
   ["fault"],
-  ["bytes", "flow", "net", "native"],
+  ["bytes", "flow", "net", "native", "cipher"],
   ["source", "codec", "digest"],
   ["format"],
   ["plan", "store"],
   ["transfer"],
-  ["worker", "engine"],
+  ["worker", "engine", "keyring"],
   ["task"],
   ["catalog"],
   ["record"],
@@ -30,6 +30,8 @@ const ROWS: readonly (readonly string[])[] = [
 const STRANGERS: readonly (readonly [string, string])[] = [
   ["plan", "store"],
   ["worker", "engine"],
+  ["worker", "keyring"],
+  ["engine", "keyring"],
   ["service", "schedule"],
   ["source", "codec"],
   ["source", "digest"],

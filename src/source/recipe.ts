@@ -22,5 +22,9 @@ export async function openRecipe(recipe: SourceRecipe): Promise<Source> {
         renewal: "elsewhere",
       });
     }
+    case "decrypted": {
+      const { decryptedSource } = await import("./decrypted/decrypted.ts");
+      return decryptedSource(await openRecipe(recipe.of), recipe.cipher);
+    }
   }
 }

@@ -3,9 +3,13 @@
  * version or a SOURCE_CHANGED fault, never a mixture.
  */
 import type { Extent, Range } from "../bytes/range.ts";
+import type { ContentCipher } from "../cipher/content-cipher.ts";
 import type { Reach } from "../net/http.ts";
 
-/** How a worker thread opens a source again: plain data, no credentials beyond short-lived signed headers. */
+/**
+ * How a worker thread opens a source again: plain data, no credentials beyond short-lived signed headers and handles of
+ * keys.
+ */
 export type SourceRecipe =
   | {
       readonly kind: "file";
@@ -32,7 +36,8 @@ export type SourceRecipe =
       readonly ca?: string;
       /** Absent: anywhere. */
       readonly reach?: Reach;
-    };
+    }
+  | { readonly kind: "decrypted"; readonly of: SourceRecipe; readonly cipher: ContentCipher };
 
 /** An object in a store, for a destination that may copy inside the same store. No secrets. */
 export interface StoredObject {

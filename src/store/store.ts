@@ -3,6 +3,7 @@
  * completes or aborts. The sender in the worker performs the target. Stores run in the main thread and are the only
  * holders of credentials.
  */
+import type { ContentCipher } from "../cipher/content-cipher.ts";
 import type { ChecksumName, Checksums } from "../digest/checksum.ts";
 import type { Source, StoredPart } from "../source/source.ts";
 
@@ -174,6 +175,8 @@ export interface Destination extends AsyncDisposable {
   /** Tells this place from every other in the world, accounts and hosts included: the journal's key. No secrets. */
   readonly identity: string;
   readonly limits: StoreLimits;
+  /** Encrypts all that lands here, at its offset in the object; absent: it is stored as it is. */
+  readonly cipher?: ContentCipher;
   /** @throws Fault ALREADY_EXISTS when the object is there and `existing` is `refuse`; CREDENTIALS; NOT_FOUND. */
   begin(intent: UploadIntent, signal: AbortSignal): Promise<Upload>;
   /**
@@ -204,6 +207,6 @@ export interface Destination extends AsyncDisposable {
    * before its first part.
    */
   removeUnheard?(about: Date, signal: AbortSignal): Promise<void>;
-  /** The landed object as a source, for verification. */
+  /** The landed object as a source, for verification; decrypted, where it is encrypted. */
   source(signal: AbortSignal): Promise<Source>;
 }

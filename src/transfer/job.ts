@@ -1,5 +1,8 @@
-/** A segment job and its receipt: plain data, so that any thread can do it, any number of times. */
+/**
+ * A segment job and its receipt: plain data and handles of keys, so that any thread can do it, any number of times.
+ */
 import type { Range } from "../bytes/range.ts";
+import type { ContentCipher } from "../cipher/content-cipher.ts";
 import type { ChecksumName, Checksums } from "../digest/checksum.ts";
 import type { FaultWire } from "../fault/fault.ts";
 import type { Coding, Encoding, Piece, UnitTable } from "../format/format.ts";
@@ -20,6 +23,9 @@ export interface SegmentJob {
   readonly window?: Uint8Array;
   readonly shape: FlatShape | PackedShape;
   readonly target: PutTarget | HeldTarget;
+  /** Encrypts what leaves, before it is digested; absent: it leaves as it is. */
+  readonly cipher?: ContentCipher;
+  /** Of what leaves. */
   readonly checksums: readonly ChecksumName[];
   /** The guest digest cannot be computed of a range that cuts its blocks. Absent: it is. */
   readonly guest?: "left out";
@@ -48,11 +54,11 @@ export interface PackedShape {
   readonly alwaysStored?: "first unit";
   /** What becomes of a segment in which nothing had to be stored. */
   readonly empty: "left out" | "filled";
-  /** Index in the offset chain, for targets that are files. */
+  /** Index in the offset chain, for targets that are files and for what is encrypted. */
   readonly segment: number;
 }
 
-/** The bytes come back with the receipt instead of being sent. */
+/** The bytes come back with the receipt instead of being sent, and plain. */
 export interface HeldTarget {
   readonly kind: "hold";
 }
@@ -69,7 +75,7 @@ export interface SegmentReceipt {
   readonly zero?: true;
   /** Of a packed segment. */
   readonly table?: UnitTable;
-  /** Output offset, where the segment was written into a file. */
+  /** Output offset, where it had to be known: in a file, and where the segment is encrypted. */
   readonly offset?: number;
   readonly held?: Uint8Array;
   /** The last 32 KiB decoded, for the next job of a chained stream. */

@@ -33,6 +33,7 @@ export async function makeJob(
     ...(window === undefined ? {} : { window }),
     shape: shapeOf(run, slot, layout),
     target,
+    ...(destination.cipher === undefined ? {} : { cipher: destination.cipher }),
     // What is claimed is compared by its MD5, whether the store needs it of us or not.
     checksums:
       purpose === "discard" ? [...new Set<ChecksumName>(["md5", ...limits.checksums])] : limits.checksums,

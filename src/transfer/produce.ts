@@ -1,11 +1,12 @@
 /**
  * The main data path as it runs in a worker thread: one segment from its pieces to its destination.
  *
- *     read → decode → guest digest → encode → part digest → put
+ *     read → decode → guest digest → encode → encrypt, if need be → part digest → put
  */
 import { endOf } from "../bytes/range.ts";
 import { KiB } from "../bytes/units.ts";
 import { isZero } from "../bytes/zero.ts";
+import { encryptedChunks } from "../cipher/content-cipher.ts";
 import type { Checksums } from "../digest/checksum.ts";
 import { GuestDigest, guestHex } from "../digest/guest-digest.ts";
 import { createPartDigest } from "../digest/part-digest.ts";
@@ -78,23 +79,26 @@ async function produceFlat(
     case "http": {
       const start = shape.zeros === "skip" ? await leadingZeros(chunks) : { zeros: 0, first: undefined };
       if (start === "all zero") return { ...receipt("", {}), zero: true };
-      const body = withDigest(job, flatBody(start, chunks, shape), length, lane.shared);
+      const stored = asStored(job, flatBody(start, chunks, shape), range.offset);
+      const body = withDigest(job, stored, length, lane.shared);
       const etag = await sendHttp(target, length, body.bytes, body.checksums, signal);
       return receipt(etag, body.checksums());
     }
     case "file": {
       using sink = new BlockingFileSink(target);
-      for await (const { offset, bytes } of chunks) {
+      const body = flatBody({ zeros: 0, first: undefined }, chunks, shape);
+      let position = range.offset;
+      for await (const bytes of asStored(job, body, range.offset)) {
         lane.shared.count("encoded", bytes.length);
         await lane.shared.throttle(bytes.length);
-        lane.shared.count("sent", sink.writeSparse(bytes, offset, HOLE));
+        lane.shared.count("sent", sink.writeSparse(bytes, position, HOLE));
+        position += bytes.length;
       }
-      sink.write(shape.tail, endOf(range));
       return { ...receipt("", {}), offset: range.offset };
     }
     case "discard": {
       const all = flatBody({ zeros: 0, first: undefined }, chunks, shape);
-      const body = withDigest(job, all, length, lane.shared);
+      const body = withDigest(job, asStored(job, all, range.offset), length, lane.shared);
       for await (const bytes of body.bytes) void bytes;
       return receipt("", body.checksums());
     }
@@ -133,7 +137,9 @@ async function producePacked(
   })();
   if (adopted === undefined) out.reset();
   const table = adopted ?? (await encodeSegment(job, shape, encoder, chunks, out));
-  const body = withDigest(job, out.chunks(), out.length, lane.shared);
+  const offset = await placed(job, shape, out.length, lane.shared);
+  const stored = offset === undefined ? out.chunks() : asStored(job, out.chunks(), offset);
+  const body = withDigest(job, stored, out.length, lane.shared);
   const receipt = (etag: string): SegmentReceipt => ({
     number: job.number,
     length: out.length,
@@ -141,6 +147,7 @@ async function producePacked(
     checksums: body.checksums(),
     ...(adopted === undefined ? { guest: guestHex(guest.value()) } : {}),
     table,
+    ...(offset === undefined ? {} : { offset }),
     ...(window === undefined ? {} : { window }),
   });
 
@@ -151,15 +158,13 @@ async function producePacked(
           out.length === 0 ? "" : await sendHttp(target, out.length, body.bytes, body.checksums, signal),
         );
       case "file": {
-        const offset = await lane.shared.waitForOffset(shape.segment);
-        lane.shared.setOffset(shape.segment + 1, offset + out.length);
         using sink = new BlockingFileSink(target);
-        let position = offset;
+        let position = offset ?? 0;
         for await (const bytes of body.bytes) {
           sink.write(bytes, position);
           position += bytes.length;
         }
-        return { ...receipt(""), offset };
+        return receipt("");
       }
       case "discard":
         for await (const bytes of body.bytes) void bytes;
@@ -177,6 +182,31 @@ async function producePacked(
   })();
   out.release();
   return done;
+}
+
+/** What the destination stores of bytes that begin at `offset` of the object; held bytes stay plain. */
+function asStored(
+  { cipher, target }: SegmentJob,
+  bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  offset: number,
+): AsyncIterable<Uint8Array> | Iterable<Uint8Array> {
+  return cipher === undefined || target.kind === "hold" ? bytes : encryptedChunks(bytes, cipher, offset);
+}
+
+/**
+ * Where a packed segment of `length` bytes begins in the object, once those before it know; undefined where nobody has
+ * to know: parts without encryption find their place when the object is published.
+ */
+async function placed(
+  { target, cipher }: SegmentJob,
+  { segment }: PackedShape,
+  length: number,
+  shared: Shared,
+): Promise<number | undefined> {
+  if (target.kind !== "file" && cipher === undefined) return undefined;
+  const offset = await shared.waitForOffset(segment);
+  shared.setOffset(segment + 1, offset + length);
+  return offset;
 }
 
 /**

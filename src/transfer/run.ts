@@ -119,6 +119,12 @@ export async function openRun(
     const { unfinished } = journal;
     if (unfinished === undefined) return undefined;
     if (unfinished.identity !== identity) {
+      if (destination.cipher !== undefined) {
+        throw new Fault(
+          "CONFLICT",
+          `${destination.name}: what was begun here with its key would become something else; begin with another key`,
+        );
+      }
       if (request.unlike === "discard") {
         await destination.discard(unfinished.token, signal);
         await journal.forget();

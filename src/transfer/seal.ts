@@ -1,5 +1,6 @@
 /** The end of a transfer: head and tail are computed and landed, and the store publishes the object. */
 
+import { encryptedChunks } from "../cipher/content-cipher.ts";
 import type { ChecksumName, Checksums } from "../digest/checksum.ts";
 import { createPartDigest } from "../digest/part-digest.ts";
 import { Fault } from "../fault/fault.ts";
@@ -114,11 +115,12 @@ async function put(
   number: number,
   offset: number,
   length: number,
-  body: () => AsyncIterable<Uint8Array>,
+  plain: () => AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): Promise<PartReceipt> {
   const { upload, shared, request } = run;
-  const { name, limits } = request.destination;
+  const { name, limits, cipher } = request.destination;
+  const body = cipher === undefined ? plain : () => encryptedChunks(plain(), cipher, offset);
   const claimed = await claim(run, number, offset, length, body);
   if (claimed !== undefined) return claimed;
   return persist(

@@ -2,6 +2,7 @@
 import pLimit from "p-limit";
 import { KiB, MiB } from "../bytes/units.ts";
 import { isZero } from "../bytes/zero.ts";
+import { contentStream } from "../cipher/content-cipher.ts";
 import { formatGuestDigest, GUEST_BLOCK, GuestDigest } from "../digest/guest-digest.ts";
 import { createPartDigest } from "../digest/part-digest.ts";
 import { Fault } from "../fault/fault.ts";
@@ -153,8 +154,9 @@ async function landPart(
   shared: Shared,
   signal: AbortSignal,
 ): Promise<PartReceipt> {
-  const { number, offset, bytes } = part;
-  const { name, limits } = request.destination;
+  const { number, offset } = part;
+  const { name, limits, cipher } = request.destination;
+  const bytes = cipher === undefined ? part.bytes : contentStream(cipher, offset)(part.bytes);
   const patience = { name, upload, sources: [], onRetry: ports.onRetry };
   if (limits.zeros === "free" && bytes.length >= Math.max(limits.zeroPart, limits.minPart) && isZero(bytes)) {
     const zeros = { number, offset, length: bytes.length };
