@@ -70,6 +70,11 @@ export interface Figures {
   acknowledged: number;
   /** Requests that were made again with their token. */
   repeated: number;
+  /** Parts that Swift had acknowledged, and was sent once more. */
+  sentTwice: number;
+  /** Parts that stood in the journals of unfinished uploads at the kills, all kills together. */
+  partsKept: number;
+  orphans: number;
 }
 
 /** After these a task may have ended, and no run holds it. */
@@ -91,11 +96,16 @@ export class Campaign {
     again: 0,
     acknowledged: 0,
     repeated: 0,
+    sentTwice: 0,
+    partsKept: 0,
+    orphans: 0,
   };
   readonly complaints: string[] = [];
   /** Tasks whose end was looked at. */
   readonly #ended = new Set<string>();
-  #repeated = 0;
+  /** Tasks that had landed parts when a daemon was killed. */
+  readonly #interrupted = new Set<string>();
+  readonly #began = performance.now();
   #evidence: Evidence = { tasks: [], events: [], slots: 0, images: [], journals: [] };
   #where = "";
 
@@ -130,6 +140,11 @@ export class Campaign {
     runs.least = Math.min(runs.least, count);
     runs.most = Math.max(runs.most, count);
     runs.sum += count;
+    for (const { task, parts, sealed } of this.#evidence.journals) {
+      if (parts.length === 0 || sealed) continue;
+      this.#interrupted.add(task);
+      this.figures.partsKept += parts.length;
+    }
     await this.#fleet.start();
   }
 
@@ -152,8 +167,10 @@ export class Campaign {
     const { tasks, slots } = this.#evidence;
     for (const { id, state } of tasks) if (!isFinal(state)) this.#complain(`${id} is ${state}`);
     if (slots > 0) this.#complain(`${slots} slots are held`);
-    for (const orphan of await this.#fleet.orphans(this.#evidence))
+    for (const orphan of await this.#fleet.orphans(this.#evidence)) {
+      this.figures.orphans += 1;
       this.#complain(`an orphan is left: ${orphan}`);
+    }
     const accepted = this.#fleet.asked.filter(({ id }) => id !== undefined).length;
     if (tasks.length !== FIRST + accepted) {
       this.#complain(`${tasks.length - FIRST} tasks came of ${accepted} requests that were accepted`);
@@ -251,10 +268,10 @@ export class Campaign {
   #countParts(): void {
     const sent = this.#fleet.store.sent ?? [];
     const { parts, again } = repeats(sent);
-    for (const { earlier, now } of parts.slice(this.#repeated)) {
+    for (const { earlier, now } of parts.slice(this.figures.sentTwice)) {
       this.#complain(`part ${now.part} was acknowledged in run ${earlier.run}, and sent in run ${now.run}`);
     }
-    this.#repeated = parts.length;
+    this.figures.sentTwice = parts.length;
     this.figures.again = again;
     this.figures.acknowledged = sent.filter(({ status }) => status !== undefined && status < 300).length;
   }
@@ -270,10 +287,13 @@ export class Campaign {
       kills,
       tasks: `${tasks.length}: ${counts.join(", ")}`,
       cancelsAccepted: this.#fleet.cancelled.size,
+      cancelsHonoured: states.canceled?.filter(({ id }) => this.#fleet.cancelled.has(id)).length ?? 0,
+      wentOnAndSucceeded: states.succeeded?.filter(({ id }) => this.#interrupted.has(id)).length ?? 0,
       events: events.length,
       mostAttempts: Math.max(...tasks.map(({ attempts }) => attempts)),
       running: { ...runs, sum: undefined, mean: Math.round((10 * runs.sum) / kills) / 10 },
       ...rest,
+      seconds: Math.round((performance.now() - this.#began) / 1000),
     });
   }
 

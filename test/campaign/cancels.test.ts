@@ -6,9 +6,9 @@ import { existsSync, readdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Task, TaskState } from "../../src/api/connect/generated/diskferry/v1/task_pb.ts";
 import { type Client, openClient } from "../../src/cli/client.ts";
+import { type GatedSource, gatedSource } from "../daemon/gated-source.ts";
 import { type DaemonHarbour, daemonHarbour, leftAccess, sameDisk, writeConfig } from "../daemon/harbour.ts";
 import { QEMU, QEMU_REASON } from "../support/qemu.ts";
-import { type GatedSource, gatedSource } from "./gated-source.ts";
 
 describe.skipIf(!QEMU)(`a cancel through the endpoint${QEMU_REASON}`, () => {
   let here: DaemonHarbour;

@@ -2,9 +2,9 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { TaskEventKind, TaskState } from "../../src/api/connect/generated/diskferry/v1/task_pb.ts";
 import { type Client, openClient } from "../../src/cli/client.ts";
+import { writeSpread } from "../daemon/disk.ts";
 import { type DaemonHarbour, daemonHarbour, leftAccess, writeConfig } from "../daemon/harbour.ts";
 import { QEMU, QEMU_REASON } from "../support/qemu.ts";
-import { writeSpread } from "./disk.ts";
 import { type Evidence, gather } from "./evidence.ts";
 import { type LimitSince, mostTaken, slotsFollow, startsInOrder } from "./invariants.ts";
 

@@ -6,9 +6,9 @@ import { AdminService } from "../../src/api/connect/generated/diskferry/v1/admin
 import { TaskState } from "../../src/api/connect/generated/diskferry/v1/task_pb.ts";
 import { type Client, openClient } from "../../src/cli/client.ts";
 import { bearing } from "../api/endpoint.ts";
+import { type GatedSource, gatedSource } from "../daemon/gated-source.ts";
 import { type DaemonHarbour, daemonHarbour, leftAccess, writeConfig } from "../daemon/harbour.ts";
 import { QEMU, QEMU_REASON } from "../support/qemu.ts";
-import { type GatedSource, gatedSource } from "./gated-source.ts";
 
 describe.skipIf(!QEMU)(`a daemon that drains${QEMU_REASON}`, { timeout: 120_000 }, () => {
   let here: DaemonHarbour;

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { type TaskEvent, TaskState } from "../../src/api/connect/generated/diskferry/v1/task_pb.ts";
 import { type Client, faultOf, openClient } from "../../src/cli/client.ts";
 import type { Task } from "../../src/task/task.ts";
+import { SPREAD, writeSpread } from "../daemon/disk.ts";
 import { daemonHarbour, leftAccess, sameDisk, writeConfig } from "../daemon/harbour.ts";
 import type { Random } from "../kill/random.ts";
 import { openAccount, type SwiftStore, swiftStore } from "../kill/swift-store.ts";
-import { SPREAD, writeSpread } from "./disk.ts";
 import type { Evidence } from "./evidence.ts";
 
 const MiB = 1024 ** 2;

@@ -3,11 +3,11 @@ import { readdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TaskStage, TaskState } from "../../src/api/connect/generated/diskferry/v1/task_pb.ts";
 import { type Client, openClient } from "../../src/cli/client.ts";
+import { writeSpread } from "../daemon/disk.ts";
 import { type DaemonHarbour, daemonHarbour, leftAccess, writeConfig } from "../daemon/harbour.ts";
 import { openAccount, type SwiftStore, swiftStore } from "../kill/swift-store.ts";
 import { QEMU, QEMU_REASON } from "../support/qemu.ts";
 import { SWIFT, SWIFT_REASON } from "../support/swift.ts";
-import { writeSpread } from "./disk.ts";
 
 const MiB = 1024 ** 2;
 

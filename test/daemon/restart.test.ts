@@ -2,28 +2,40 @@
 import { readdirSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { QEMU, QEMU_REASON } from "../support/qemu.ts";
-import { type DaemonHarbour, daemonHarbour, makeDisk, sameDisk, writeConfig } from "./harbour.ts";
+import { type GatedSource, gatedSource } from "./gated-source.ts";
+import { type DaemonHarbour, daemonHarbour, sameDisk, writeConfig } from "./harbour.ts";
 
-const MiB = 1024 ** 2;
+/** Clusters that have landed when the source is held. */
+const SOME = 8;
 
-describe.skipIf(!QEMU)(`a daemon with tasks under way${QEMU_REASON}`, () => {
+describe.skipIf(!QEMU)(`a daemon with tasks under way${QEMU_REASON}`, { timeout: 120_000 }, () => {
   let here: DaemonHarbour;
+  let source: GatedSource;
 
   beforeEach(async () => {
     here = await daemonHarbour(["--config", "daemon.yaml"]);
-    writeConfig(here.path, { more: "limits: { drainSeconds: 2, threads: 2 }" });
-    makeDisk((name) => here.path("files", name), 48 * MiB);
+    source = await gatedSource(here.path("disk.raw"));
+    source.open(SOME);
+    configure({});
     await here.start();
   });
-  afterEach(() => here[Symbol.asyncDispose]());
+  afterEach(async () => {
+    await here?.[Symbol.asyncDispose]();
+    await source?.[Symbol.asyncDispose]();
+  });
+
+  function configure({ port = 0, drainSeconds = 3600 }): void {
+    writeConfig(here.path, {
+      listen: `cleartext: { port: ${port} }`,
+      more: `urls: [${source.origin}/]\nlimits: { drainSeconds: ${drainSeconds}, threads: 2 }`,
+    });
+  }
 
   const held = (name: string): string[] => readdirSync(here.path("state", "diskferry", "daemon", name));
 
-  /** Imports the disk at a rate that leaves time to do something to the daemon. */
-  async function importSlowly(name: string, region = "east"): Promise<string> {
-    const task = await here.ask(
-      ...["import", "file:files/disk.raw", "--region", region, "--name", name, "--bandwidth", "6M"],
-    );
+  /** Imports a disk that comes to its end only when its source is opened. */
+  async function importHeld(name: string, region = "east"): Promise<string> {
+    const task = await here.ask("import", source.url, "--region", region, "--format", "raw", "--name", name);
     return String(task["id"]);
   }
 
@@ -37,16 +49,20 @@ describe.skipIf(!QEMU)(`a daemon with tasks under way${QEMU_REASON}`, () => {
 
   /** Watches to the end. @returns the object that has landed. */
   async function finished(id: string, region = "east"): Promise<string> {
-    await here.run("limits", "--task", id, "--bandwidth", "0");
+    source.open(Number.POSITIVE_INFINITY);
     const task = await here.ask("watch", id);
     expect(task).toMatchObject({ state: "TASK_STATE_SUCCEEDED", progress: 100 });
     const [object = ""] = (task["importSpec"] as { image: { objects: string[] } }).image.objects;
-    sameDisk(here.path("files", "disk.raw"), "raw", here.path(region, object), "qcow2");
+    sameDisk(here.path("disk.raw"), "raw", here.path(region, object), "raw");
     return object;
   }
 
   it("parks them on SIGTERM, ends with status 0, and goes on where it stopped", async () => {
-    const id = await importSlowly("parked");
+    here.daemon.kill("SIGKILL");
+    await here.daemon.ended;
+    configure({ drainSeconds: 1 });
+    await here.start();
+    const id = await importHeld("parked");
     await moving(id);
     here.daemon.kill("SIGTERM");
     const { status, stdout } = await here.daemon.ended;
@@ -63,9 +79,9 @@ describe.skipIf(!QEMU)(`a daemon with tasks under way${QEMU_REASON}`, () => {
 
   it("loses nothing to SIGKILL: all of them go on, and what waits keeps its place", async () => {
     await here.ask("limits", "east", "--imports", "1");
-    const east = await importSlowly("one");
-    const west = await importSlowly("two", "west");
-    const waits = await importSlowly("three");
+    const east = await importHeld("one");
+    const west = await importHeld("two", "west");
+    const waits = await importHeld("three");
     await moving(east);
     await moving(west);
     here.daemon.kill("SIGKILL");
@@ -84,12 +100,13 @@ describe.skipIf(!QEMU)(`a daemon with tasks under way${QEMU_REASON}`, () => {
   });
 
   it("carries out a cancel that was accepted before SIGKILL, and leaves nothing", async () => {
-    const id = await importSlowly("cancelled");
+    const id = await importHeld("cancelled");
     await moving(id);
     await here.ask("cancel", id);
     here.daemon.kill("SIGKILL");
     await here.daemon.ended;
     await here.start();
+    source.open(Number.POSITIVE_INFINITY);
     const { status, lines } = await here.run("watch", id);
     expect([status, lines.at(-1)]).toMatchObject([1, { state: "TASK_STATE_CANCELED" }]);
     expect([readdirSync(here.path("east")), held("tasks")]).toEqual([[], []]);
@@ -97,27 +114,27 @@ describe.skipIf(!QEMU)(`a daemon with tasks under way${QEMU_REASON}`, () => {
   });
 
   it("watchers stay over a restart, and see the end", async () => {
-    const id = await importSlowly("watched");
+    const id = await importHeld("watched");
     await moving(id);
     // A port of its own would be another one after the restart.
     const { port } = new URL(here.url);
     here.daemon.kill("SIGKILL");
     await here.daemon.ended;
-    writeConfig(here.path, { listen: `cleartext: { port: ${port} }` });
+    configure({ port: Number(port) });
     await here.start();
     const watching = here.command("watch", id, "--json");
     await watching.until(({ progress }) => Number(progress) > 10);
     here.daemon.kill("SIGKILL");
     await here.daemon.ended;
     await here.start();
-    await here.ask("limits", "--task", id, "--bandwidth", "0");
+    source.open(Number.POSITIVE_INFINITY);
     const { status, stdout } = await watching.ended;
     expect(status).toBe(0);
     expect(stdout.trim().split("\n").at(-1)).toContain("TASK_STATE_SUCCEEDED");
   });
 
   it("ends at once on a second signal", async () => {
-    await moving(await importSlowly("hasty"));
+    await moving(await importHeld("hasty"));
     here.daemon.kill("SIGTERM");
     await here.daemon.until(({ event }) => event === "draining");
     here.daemon.kill("SIGTERM");
