@@ -43,10 +43,12 @@ export async function makeDemoDisk(
   for (const { offset, bytes } of volume.system) await writeAt(file, bytes, PARTITION + offset);
   for (const [index, { host, size }] of picked.entries()) {
     signal.throwIfAborted();
-    const bytes = await readFile(host, { signal });
-    if (bytes.length !== size)
-      throw new Fault("SOURCE_CHANGED", `${host}: changed while it was read; try again`);
-    await writeAt(file, bytes, PARTITION + (volume.contents[index] ?? 0));
+    // The disk is the original, not the file: one that grows meanwhile is cut, one that shrinks ends in zeros.
+    const bytes = await readFile(host, { signal }).catch((error: unknown) => {
+      if (signal.aborted || !isGone(error)) throw error;
+      return new Uint8Array(0);
+    });
+    await writeAt(file, bytes.subarray(0, size), PARTITION + (volume.contents[index] ?? 0));
   }
   return { size: DISK, files: picked.length, content: picked.reduce((sum, { size }) => sum + size, 0) };
 }
@@ -91,13 +93,27 @@ async function pickFiles(installation: string, signal: AbortSignal): Promise<Pic
       const path = [folder, ...below];
       if (!path.every(isFatName) || !isNew(path, spelled)) continue;
       const file = join(host, ...below);
-      const { size } = await stat(file);
-      if (content + size > CONTENT) continue;
+      const size = await sizeOf(file);
+      if (size === undefined || content + size > CONTENT) continue;
       content += size;
       picked.push({ host: file, path, size });
     }
   }
   return picked;
+}
+
+/** Bytes; undefined when the file is there no longer. */
+async function sizeOf(file: string): Promise<number | undefined> {
+  try {
+    return (await stat(file)).size;
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw Fault.from(error, file);
+  }
+}
+
+function isGone(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === "ENOENT";
 }
 
 /** FAT holds no two names that differ in case alone. */
@@ -119,11 +135,12 @@ function foldersOf(installation: string): (readonly [string, string])[] {
   ];
 }
 
-/** Regular files only, as paths below `root`: a symbolic link would lead out. */
+/** Regular files only, as paths below `root`: a symbolic link would lead out, and caches are written by others. */
 async function* filesBelow(root: string, path: readonly string[]): AsyncGenerator<readonly string[]> {
   const entries = await readdir(join(root, ...path), { withFileTypes: true }).catch(() => []);
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const entry of entries) {
+    if (entry.name.startsWith(".")) continue;
     const below = [...path, entry.name];
     if (entry.isDirectory()) yield* filesBelow(root, below);
     else if (entry.isFile()) yield below;

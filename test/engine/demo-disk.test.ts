@@ -4,9 +4,11 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   readSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -81,6 +83,18 @@ describe("the demonstration's disk", () => {
 
   it("does not overwrite a file that stands where the disk would", async () => {
     await expect(makeDemoDisk(disk, installation, signal)).rejects.toMatchObject({ code: "ALREADY_EXISTS" });
+  });
+
+  it("leaves out what is hidden, and takes files that hold more than they say", async () => {
+    const busy = join(root, "busy");
+    mkdirSync(join(busy, "src", ".cache"), { recursive: true });
+    writeFileSync(join(busy, "src", ".cache", "results.json"), "{}");
+    writeFileSync(join(busy, "src", "a.ts"), "short");
+    // Each of these files says that it is empty, and is not: as if it had grown since.
+    symlinkSync("/proc/sys/kernel/random", join(busy, "node_modules"));
+    expect(readFileSync(join(busy, "node_modules", "uuid")).length).toBeGreaterThan(0);
+    const made = await makeDemoDisk(join(root, "busy.raw"), busy, signal);
+    expect(made).toMatchObject({ files: 1 + readdirSync(join(busy, "node_modules")).length, content: 5 });
   });
 
   it("takes files from beside the package, where npm puts dependencies", async () => {
