@@ -6,7 +6,7 @@ import { $OpenApiUtil } from "@alicloud/openapi-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TaskEventKind } from "../../../src/api/connect/generated/diskferry/v1/task_pb.ts";
 import { type Client, openClient } from "../../../src/cli/client.ts";
-import { writeSpread } from "../../campaign/disk.ts";
+import { writeSpread } from "../../daemon/disk.ts";
 import { type DaemonHarbour, daemonHarbour, writeConfig } from "../../daemon/harbour.ts";
 import { QEMU, QEMU_REASON } from "../../support/qemu.ts";
 
