@@ -65,8 +65,8 @@ export function createService(ports: ServicePorts): Service {
       const acceptance = await checked(caller, request, signal);
       return await record.accept(token === undefined ? acceptance : { ...acceptance, token });
     } catch (error) {
-      // The same request may have been accepted meanwhile: then it is what stands in its own way.
-      const earlier = token === undefined ? undefined : await record.replayed(token).catch(() => undefined);
+      // The token may have been taken meanwhile: by this request, which then stands in its own way, or by another.
+      const earlier = token === undefined ? undefined : await record.replayed(token).catch(mismatchOnly);
       if (earlier !== undefined) return { task: earlier, when: "before" };
       throw withReason(error);
     }
@@ -147,6 +147,11 @@ function prepare(request: TaskRequest, caller: Caller, ports: ServicePorts): Pro
     case "copy":
       return prepareCopy(request, caller, ports);
   }
+}
+
+/** Nothing else says more than the error that came before. */
+function mismatchOnly(error: unknown): undefined {
+  if (error instanceof Fault && error.code === "IDEMPOTENCY_MISMATCH") throw withReason(error);
 }
 
 /** FJ-7. */

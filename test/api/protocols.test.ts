@@ -124,7 +124,7 @@ describe("gRPC's own client", () => {
   const EMPTY_GET = fromBinary(GetTaskRequestSchema, new Uint8Array());
   const EMPTY_WATCH = fromBinary(WatchTaskRequestSchema, new Uint8Array());
 
-  it("reads a task", async () => {
+  it("D13: reads a task", async () => {
     expect(await get("t-1")).toMatchObject({ task: { id: "t-1" } });
   });
 

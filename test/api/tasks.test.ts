@@ -22,7 +22,7 @@ const started = (id: string) => ({ kind: "started", runner: "host-1", slots: [id
 const failure = { stage: "data", code: "NETWORK", message: "the line broke", retryable: true } as const;
 
 describe("a task", () => {
-  it("is shown over JSON with its zeros, too", async () => {
+  it("D13: is shown over JSON with its zeros, too", async () => {
     await taskIn(here, "t-1");
     const { status, body } = await post(here.url, "TaskService/GetTask", { id: "t-1" });
     expect(status).toBe(200);
@@ -179,7 +179,7 @@ describe("a request for a task", () => {
     expect(task).toMatchObject({ kind: TaskKind.COPY, regions: ["east", "west"] });
   });
 
-  it("2.7: with a token is accepted once, and refused when it has changed", async () => {
+  it("WR-3, WR-E1: with a token is accepted once, and refused when it has changed", async () => {
     const options = { clientToken: "token-1" };
     const first = await ann().exportImage({ ...EXPORT, options });
     const again = await ann().exportImage({ ...EXPORT, options });

@@ -25,6 +25,8 @@ export interface World extends AsyncDisposable {
   readonly existing: Set<string>;
   /** What stores throw when they are asked; absent: they answer. */
   failing?: Error;
+  /** What happens while a store is being asked. */
+  meanwhile?: () => Promise<unknown>;
   /** How often the scheduler was told that limits may have changed. */
   regionChanges: number;
   /** How often stores were asked. */
@@ -53,6 +55,7 @@ export async function world(): Promise<World> {
     },
     async existing({ name }, objects) {
       probes.push(name);
+      await made.meanwhile?.();
       if (made.failing !== undefined) throw made.failing;
       return objects.filter((object) => existing.has(`${name}/${object}`));
     },

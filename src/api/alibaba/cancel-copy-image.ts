@@ -1,5 +1,6 @@
 /** CancelCopyImage: the copy is named, in the region that it goes to. */
 import type { Image } from "../../catalog/image.ts";
+import { Fault } from "../../fault/fault.ts";
 import { madeImage } from "../../task/spec.ts";
 import { isFinal } from "../../task/task.ts";
 import type { Action, Asked } from "./asked.ts";
@@ -13,7 +14,6 @@ export const cancelCopyImage: Action = {
     reasons: {
       "image-not-found": "CP-E47",
       "region-not-found": "region-unknown",
-      finished: "cancel-not-copying",
       // FJ-24: a cancel is accepted once.
       "already-cancelling": "cancel-too-late",
       // D1.
@@ -30,8 +30,13 @@ export const cancelCopyImage: Action = {
     if (entry.region !== region) throw refused("CP-E47");
     if (entry.source === undefined) throw refused("cancel-no-copy");
     const task = await copyOf(asked, id);
-    if (task === undefined) throw refused(notCopying(entry));
-    await service.cancelTask(caller, task);
+    if (task === undefined) throw refused(notCopying(entry.status));
+    await service.cancelTask(caller, task).catch(async (error: unknown) => {
+      if (!(error instanceof Fault && error.details["reason"] === "finished")) throw error;
+      // It has ended since it was looked up.
+      const { status } = (await service.images.get(caller, id)).entry;
+      throw refused(status === "Available" ? "cancel-completed" : notCopying(status));
+    });
     return {};
   },
 };
@@ -42,7 +47,7 @@ async function copyOf({ service, caller }: Asked, image: string): Promise<string
   return tasks.find(({ spec, state }) => madeImage(spec) === image && !isFinal(state))?.id;
 }
 
-function notCopying({ status }: Image): Rule {
+function notCopying(status: Image["status"]): Rule {
   if (status === "Available") return "cancel-copied";
   return status === "CreateFailed" ? "cancel-copy-failed" : "cancel-not-copying";
 }

@@ -56,6 +56,9 @@ export const copyImage: Action = {
       "image-not-found": "CP-E47",
       "key-not-found": "CP-E48",
       "resource-group-not-found": "CP-E49",
+      // D4.
+      cancelling: "CP-E50",
+      changed: "CP-E50",
     },
   },
   async answer(asked) {

@@ -40,6 +40,11 @@ export const ERRORS = {
   "too-large": [400, "InvalidParameter", "The request is too large."],
   "dry-run": [400, "DryRunOperation", "Request validation has been passed with DryRun flag set."],
   "token-mismatch": [400, "IdempotentParameterMismatch", "The request is retried with updated parameters."],
+  conflict: [
+    409,
+    "OperationConflict",
+    "Request was denied due to conflict with a previous request, please try again later.",
+  ],
   "region-unknown": [404, "InvalidRegionId.NotFound", "The specified RegionId does not exist."],
 
   // ExportImage
@@ -301,6 +306,7 @@ export const ERRORS = {
     "The specified image is not the target image of a copy action.",
   ],
   "cancel-copied": [400, "IncorrectImageStatus", "The image is copied finished."],
+  "cancel-completed": [400, "IncorrectImageStatus", "The image has completed copy."],
   "cancel-copy-failed": [400, "IncorrectImageStatus", "The Image copy has been failed."],
   "cancel-not-copying": [400, "IncorrectImageStatus", "The specified image is not coping."],
   "cancel-too-late": [400, "CancelNotSupported", "The specified image coping can not be cancelled."],

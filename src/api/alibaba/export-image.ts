@@ -27,6 +27,8 @@ export const exportImage: Action = {
       "image-marketplace": "EX-E11",
       "region-import-export": "EX-E12",
       "export-unfinished": "EX-E13",
+      // The last one is still on its way to its end.
+      cancelling: "EX-E13",
       "image-disks": "EX-9",
       "role-missing": "EX-12",
       "image-encrypted": "export-encrypted",

@@ -40,6 +40,8 @@ export const importImage: Action = {
       "image-name-taken": "IM-E6",
       "region-not-found": "IM-E14",
       "import-unfinished": "IM-E15",
+      // The last one is still on its way to its end.
+      cancelling: "IM-E15",
       "region-import-export": "IM-E16",
       "quota-images": "IM-E17",
       "quota-snapshots": "IM-E18",

@@ -78,6 +78,21 @@ export const IMPORT: Params = {
   "DiskDeviceMapping.1.OSSObject": "disk.qcow2",
 };
 
+/** Events that bring a task to its data, halfway through them, and to a bad end. */
+export const PLANNED = [
+  { kind: "opened" },
+  { kind: "planned", total: 100 },
+] as const satisfies readonly TaskEvent[];
+export const HALF = {
+  kind: "progressed",
+  bytes: { read: 50, encoded: 50, sent: 50, committed: 50 },
+} as const satisfies TaskEvent;
+export const FAILED = (code: string) =>
+  ({
+    kind: "failed",
+    failure: { stage: "data", code, message: "why it failed", retryable: false },
+  }) as const satisfies TaskEvent;
+
 export async function alibaba(given: Parameters<typeof endpoint>[0] = {}): Promise<Alibaba> {
   const here = await endpoint({ keys: [ANN_KEY, BOB_KEY], ...given });
   const { service } = here.world;

@@ -102,7 +102,7 @@ callers:
     return body?.imageId ?? "";
   }
 
-  it("2.9 IM-1 CP-3 EX-1 the SDK, signing with V3: imports, copies, exports, and the disk is the same", async () => {
+  it("WR-5 IM-1 CP-3 EX-1 the SDK, signing with V3: imports, copies, exports, and the disk is the same", async () => {
     const imageId = await imported("first");
     const copy = new ecs.CopyImageRequest({
       regionId: "east",
@@ -133,7 +133,7 @@ callers:
     sameDisk(here.path("disk.raw"), "raw", here.path("exported.vhd"), "vpc");
   });
 
-  it("IM-E5 IM-E8 2.4 tells why what is in the bucket cannot be imported", async () => {
+  it("IM-E5 IM-E8 DA-3 tells why what is in the bucket cannot be imported", async () => {
     qemuImg("create", "-f", "qcow2", here.path("large.qcow2"), "6G");
     await bucket("uploads").put("large.qcow2", await readFile(here.path("large.qcow2")));
     const failure = async (mapping: object) => {
@@ -151,7 +151,7 @@ callers:
     expect(await failure({ OSSObject: "large.qcow2", diskImageSize: 5 })).toBe("InvalidImageSize");
   });
 
-  it("2.8 the SDK, signing with V1, and lists of it", async () => {
+  it("WR-4 the SDK, signing with V1, and lists of it", async () => {
     const { body: regions } = await sdk("v2").describeRegions(new ecs.DescribeRegionsRequest({}));
     expect(regions?.regions?.region?.map(({ regionId }) => regionId)).toEqual(["east", "west"]);
     const imageId = await imported("second");
@@ -213,7 +213,7 @@ callers:
     await expect(wrong).rejects.toMatchObject({ code: "SignatureDoesNotMatch", statusCode: 400 });
   });
 
-  it("2.6 the older client's error has code and message", async () => {
+  it("WR-2 the older client's error has code and message", async () => {
     const asked = popCore().request("CancelTask", { RegionId: "east", TaskId: "t-0" });
     await expect(asked).rejects.toMatchObject({
       code: "InvalidTaskId.NotFound",

@@ -2,7 +2,17 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Fault } from "../../../src/fault/fault.ts";
 import { ROOT, storedDisk, storedImage } from "../../service/world.ts";
-import { type Alibaba, ANN_KEY, alibaba, BOB_KEY, COPY, EXPORT, IMPORT, type Params } from "./alibaba.ts";
+import {
+  type Alibaba,
+  ANN_KEY,
+  alibaba,
+  BOB_KEY,
+  COPY,
+  EXPORT,
+  IMPORT,
+  type Params,
+  PLANNED,
+} from "./alibaba.ts";
 import { DOCUMENTED } from "./documented.ts";
 
 let ali: Alibaba;
@@ -105,6 +115,13 @@ describe("ExportImage refuses", () => {
   ];
   it.each(rows)("%s %s", (rule, _, row) => meets(rule, "ExportImage", EXPORT, row));
 
+  it("EX-E13 an image whose export is being cancelled", async () => {
+    const { TaskId } = (await ali.ask("ExportImage", EXPORT)).body;
+    await ali.run(TaskId, ...PLANNED);
+    await ali.ask("CancelTask", { RegionId: "east", TaskId });
+    await meets("EX-E13", "ExportImage", EXPORT, {});
+  });
+
   it("EX-9 five data disks, and takes four", async () => {
     const disks = Array.from({ length: 6 }, (_, n) => storedDisk(`s-${n}`));
     await image({ disks })(ali);
@@ -162,7 +179,7 @@ describe("ImportImage refuses", () => {
   const named = async (on: Alibaba, status: "Available" | "CreateFailed") =>
     on.here.world.service.images.register(ROOT, storedImage({ id: "image-2", name: "imported", status }));
   const rows: readonly (readonly [rule: string, said: string, row: Row])[] = [
-    ["IM-E1", "an account without imports", { before: of({ imports: "refused" }) }],
+    ["IM-E1", "an account without imports (D7)", { before: of({ imports: "refused" }) }],
     ["IM-E2", "the name of an import that failed", { before: (on) => named(on, "CreateFailed") }],
     ["IM-E3", "an architecture that there is not (IM-5)", { params: { Architecture: "sparc" } }],
     ["IM-E4", "a description of 257 characters (IM-4)", { params: { Description: "d".repeat(257) } }],
@@ -225,6 +242,13 @@ describe("ImportImage refuses", () => {
     ["IM-E18", "more disks than the account may have", { before: quota({ snapshots: 1 }) }],
   ];
   it.each(rows)("%s %s", (rule, _, row) => meets(rule, "ImportImage", IMPORT, row));
+
+  it("IM-E15 the same object under the same name, while its import is being cancelled", async () => {
+    const { TaskId } = (await ali.ask("ImportImage", IMPORT)).body;
+    await ali.run(TaskId, ...PLANNED);
+    await ali.ask("CancelTask", { RegionId: "east", TaskId });
+    await meets("IM-E15", "ImportImage", IMPORT, {});
+  });
 
   it("IM-E15 DeleteImage of an image that is being imported (IM-15)", async () => {
     const { body } = await ali.ask("ImportImage", IMPORT);
@@ -323,7 +347,11 @@ describe("CopyImage refuses", () => {
       "a copy from where its region takes none",
       { before: west({ ingressFrom: ["west"] }), about: "west" },
     ],
-    ["CP-E22", "more images than the account may have there", { before: quota({ images: 0 }), about: "0" }],
+    [
+      "CP-E22",
+      "more images than the account may have there (D7)",
+      { before: quota({ images: 0 }), about: "0" },
+    ],
     ["CP-E23", "more disks than the account may have there", { before: quota({ snapshots: 0 }) }],
     [
       "CP-E24",
@@ -487,7 +515,7 @@ describe("CopyImage refuses", () => {
 });
 
 describe("an access key", () => {
-  it("CP-E19 that may not copy, is told so; CP-18 what it may do it does", async () => {
+  it("CP-E19 WR-E10 that may not copy, is told so; CP-18 what it may do it does", async () => {
     const key = { ...ANN_KEY, id: "k-2", actions: ["ecs:DescribeRegions", "ecs:ExportImage"] };
     await using other = await alibaba({ keys: [key] });
     const { status, body } = await other.ask("CopyImage", COPY, key);

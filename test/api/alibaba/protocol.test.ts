@@ -1,8 +1,9 @@
-/** How requests are signed, told apart, answered and repeated: sections 2.6 to 2.9 of what is known of the API. */
+/** How requests are signed, told apart, answered and repeated: what all actions share. */
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Nonces } from "../../../src/api/alibaba/nonces.ts";
 import { sha256, signatureV1, signatureV3 } from "../../../src/api/alibaba/signature.ts";
+import { Fault } from "../../../src/fault/fault.ts";
 import { ROOT } from "../../service/world.ts";
 import { type Alibaba, ANN_KEY, alibaba, COPY, EXPORT, IMPORT, type Params, signed } from "./alibaba.ts";
 
@@ -33,11 +34,11 @@ const said = (params: Params, key = ANN_KEY) =>
   ali.text({ Action: "DescribeRegions", Format: "JSON", ...params }, key).then(codeOf);
 
 describe("a signature of V1", () => {
-  it("2.8 is that of the document's example", () => {
+  it("WR-4 is that of the document's example", () => {
     expect(signatureV1("GET", Object.entries(EXAMPLE), "testsecret")).toBe(SIGNATURE);
   });
 
-  it("2.8 of the document's example is taken over the wire, at its time, and once", async () => {
+  it("WR-4 WR-E5 of the document's example is taken over the wire, at its time, and once", async () => {
     ali.here.world.time = Date.parse(EXAMPLE.Timestamp);
     const query = new URLSearchParams({ ...EXAMPLE, Signature: SIGNATURE }).toString();
     const reply = await fetch(`${ali.here.url}/?${query}`);
@@ -48,7 +49,7 @@ describe("a signature of V1", () => {
     );
   });
 
-  it("2.8 covers whatever stands in query or form, however it is written", async () => {
+  it("WR-4 covers whatever stands in query or form, however it is written", async () => {
     const odd = { DestinationDescription: "a b+c*d~e'(f)!ü/&=%", "Tag.1.Key": "k", "Tag.1.Value": "" };
     expect((await ali.text({ Action: "CopyImage", ...COPY, ...odd }, ANN_KEY, "POST")).status).toBe(200);
     expect(await said({ AcceptLanguage: "" })).toEqual([200, undefined]);
@@ -62,22 +63,22 @@ describe("a signature of V1", () => {
   });
 
   it.each([
-    ["InvalidAccessKeyId.NotFound", { AccessKeyId: "nobody" }],
-    ["IncompleteSignature", { AccessKeyId: undefined }],
-    ["IncompleteSignature", { SignatureNonce: undefined }],
-    ["IncompleteSignature", { SignatureNonce: "n".repeat(129) }],
-    ["IncompleteSignature", { SignatureMethod: "HMAC-MD5" }],
-    ["IncompleteSignature", { SignatureVersion: undefined }],
-    ["IllegalTimestamp", { Timestamp: undefined }],
-    ["IllegalTimestamp", { Timestamp: "yesterday" }],
-    ["InvalidParameter", { Version: "2013-01-10" }],
-    ["InvalidParameter", { acceptlanguage: "zh-CN", AcceptLanguage: "en-US" }],
-    ["MissingParameter", { Action: undefined }],
-  ] as const)("%s meets %o", async (code, params) => {
+    ["WR-E4", "InvalidAccessKeyId.NotFound", { AccessKeyId: "nobody" }],
+    ["WR-E3", "IncompleteSignature", { AccessKeyId: undefined }],
+    ["WR-E3", "IncompleteSignature", { SignatureNonce: undefined }],
+    ["WR-E3", "IncompleteSignature", { SignatureNonce: "n".repeat(129) }],
+    ["WR-E3", "IncompleteSignature", { SignatureMethod: "HMAC-MD5" }],
+    ["WR-E3", "IncompleteSignature", { SignatureVersion: undefined }],
+    ["WR-E2", "IllegalTimestamp", { Timestamp: undefined }],
+    ["WR-E2", "IllegalTimestamp", { Timestamp: "yesterday" }],
+    ["WR-E8", "InvalidParameter", { Version: "2013-01-10" }],
+    ["WR-E8", "InvalidParameter", { acceptlanguage: "zh-CN", AcceptLanguage: "en-US" }],
+    ["EX-1 IM-1", "MissingParameter", { Action: undefined }],
+  ] as const)("%s %s meets %o", async (_, code, params) => {
     expect(await said(params)).toEqual([400, code]);
   });
 
-  it("is taken within a quarter of an hour of our clock, and not beyond", async () => {
+  it("WR-E2 is taken within a quarter of an hour of our clock, and not beyond", async () => {
     const at = (ms: number) => `${new Date(ali.here.world.time + ms).toISOString().slice(0, 19)}Z`;
     const minutes = 60_000;
     expect(await said({ Timestamp: at(14 * minutes) })).toEqual([200, undefined]);
@@ -86,7 +87,7 @@ describe("a signature of V1", () => {
     expect(await said({ Timestamp: at(-16 * minutes) })).toEqual([400, "IllegalTimestamp"]);
   });
 
-  it("counts once, and no stranger uses up what others may say", async () => {
+  it("WR-E5 counts once, and no stranger uses up what others may say", async () => {
     const SignatureNonce = "once";
     expect(await said({ SignatureNonce }, { ...ANN_KEY, secret: "guessed-secret" })).toEqual([
       400,
@@ -96,7 +97,7 @@ describe("a signature of V1", () => {
     expect(await said({ SignatureNonce })).toEqual([400, "SignatureNonceUsed"]);
   });
 
-  it("of a disabled key is refused", async () => {
+  it("WR-E11 of a disabled key is refused", async () => {
     const disabled = { ...ANN_KEY, state: "disabled" } as const;
     await using other = await alibaba({ keys: [disabled] });
     const reply = await other.ask("DescribeRegions");
@@ -139,7 +140,7 @@ describe("a signature of V3", () => {
     });
   };
 
-  it("2.9 covers query, headers and body; a bare star is signed as it is encoded", async () => {
+  it("WR-5 WR-E5 covers query, headers and body; a bare star is signed as it is encoded", async () => {
     const reply = await v3();
     expect(reply.status).toBe(200);
     expect(reply.headers.get("content-type")).toBe("application/json;charset=utf-8");
@@ -151,11 +152,11 @@ describe("a signature of V3", () => {
     ["a body with its own hash", { body: "a=b", headers: { "x-acs-content-sha256": sha256("a=b") } }],
     ["another action", { headers: { "x-acs-action": "DeleteImage" } }],
     ["another secret", { secret: "guessed" }],
-  ])("D11 2.9 is wrong for %s", async (_, change) => {
+  ])("D11 WR-5 is wrong for %s", async (_, change) => {
     expect(await codeOf(await v3(change))).toEqual([400, "SignatureDoesNotMatch"]);
   });
 
-  it("2.9 that leaves out a header, or cannot be read, is incomplete", async () => {
+  it("WR-5 WR-E3 that leaves out a header, or cannot be read, is incomplete", async () => {
     const signature = "0".repeat(64);
     for (const authorization of [
       "ACS3-HMAC-SHA256",
@@ -188,7 +189,7 @@ describe("nonces", () => {
 });
 
 describe("an answer", () => {
-  it("2.6 is XML when nothing else is said, and says so in the words that clients know it by", async () => {
+  it("WR-1 is XML when nothing else is said, and says so in the words that clients know it by", async () => {
     await ali.set.region("east", { localName: `<East> & "more"` });
     const reply = await ali.text({ Action: "DescribeRegions" });
     expect(reply.headers.get("content-type")).toBe("text/xml;charset=utf-8");
@@ -201,7 +202,7 @@ describe("an answer", () => {
     expect(text).toContain("</Region><Region><RegionId>west</RegionId>");
   });
 
-  it("2.6 that refuses names request, host, code and message", async () => {
+  it("WR-2 WR-E9 that refuses names request, host, code and message", async () => {
     const xml = await ali.text({ Action: "NoSuchAction" });
     expect([xml.status, xml.headers.get("content-type")]).toEqual([403, "text/xml;charset=utf-8"]);
     expect(await xml.text()).toMatch(
@@ -212,7 +213,7 @@ describe("an answer", () => {
     expect(Object.keys((await json.json()) as object)).toEqual(["RequestId", "HostId", "Code", "Message"]);
   });
 
-  it("2.6 to what is no request of ECS comes from others", async () => {
+  it("WR-E14 to what is no request of ECS comes from others", async () => {
     expect((await fetch(`${ali.here.url}/`)).headers.get("content-type")).not.toContain("text/xml");
     const put = await fetch(`${ali.here.url}/?Action=CopyImage&Format=JSON`, { method: "PUT" });
     expect(await codeOf(put)).toEqual([403, "UnsupportedHTTPMethod"]);
@@ -306,9 +307,9 @@ describe("a client token", () => {
   it.each([
     ["CP-12", "CopyImage", COPY, { DestinationImageName: "other" }],
     ["EX-6", "ExportImage", EXPORT, { OssPrefix: "other" }],
-    ["2.7", "ImportImage", IMPORT, { ImageName: "other" }],
+    ["WR-3", "ImportImage", IMPORT, { ImageName: "other" }],
   ] as const)(
-    "%s 2.7 gives %s its first answer again, and takes no other request",
+    "%s WR-3 WR-E1 gives %s its first answer again, and takes no other request",
     async (_, action, params, other) => {
       const first = await ali.ask(action, { ...params, ClientToken });
       const { RequestId, ...answer } = first.body;
@@ -327,7 +328,7 @@ describe("a client token", () => {
     },
   );
 
-  it("2.7 replays before the state of the account or the image counts, and remembers no refusal", async () => {
+  it("WR-3 replays before the state of the account or the image counts, and remembers no refusal", async () => {
     await ali.set.project("p1", { payment: "outstanding" });
     expect((await ali.ask("CopyImage", { ...COPY, ClientToken })).body.Code).toBe("Account.Arrearage");
     await ali.set.project("p1", { payment: "settled" });
@@ -338,18 +339,34 @@ describe("a client token", () => {
     expect(again.body.ImageId).toBe(first.body.ImageId);
   });
 
-  it("2.7 is another one in upper case, for another action, in another region, and for another account", async () => {
+  it("WR-3 is another one in upper case, for another action, in another region, and for another account", async () => {
     const first = await ali.ask("CopyImage", { ...COPY, ClientToken });
     const upper = { ...COPY, DestinationRegionId: "east", ClientToken: "TOKEN-1" };
     expect((await ali.ask("CopyImage", upper)).body.ImageId).not.toBe(first.body.ImageId);
     expect((await ali.ask("ExportImage", { ...EXPORT, ClientToken })).status).toBe(200);
   });
 
-  it("2.7 makes one of all that come at once", async () => {
+  it("WR-3 makes one of all that come at once", async () => {
     const replies = await Promise.all(
       Array.from({ length: 5 }, () => ali.ask("CopyImage", { ...COPY, ClientToken })),
     );
     expect(new Set(replies.map(({ body }) => body.ImageId)).size).toBe(1);
+  });
+
+  it("WR-E1 decides among all that come at once: one is accepted, and is the answer to its own repeats", async () => {
+    const names = ["one", "two", "three", "one", "two", "three"];
+    const replies = await Promise.all(
+      names.map(async (DestinationImageName) => {
+        const { body } = await ali.ask("CopyImage", { ...COPY, DestinationImageName, ClientToken });
+        return { name: DestinationImageName, said: body.Code ?? body.ImageId };
+      }),
+    );
+    const { tasks } = await ali.here.world.service.listTasks(ROOT, {});
+    expect(tasks).toHaveLength(1);
+    const made = (await ali.here.world.service.images.list(ROOT, { region: "west" })).entries[0]?.entry;
+    expect(replies).toEqual(
+      names.map((name) => ({ name, said: name === made?.name ? made.id : "IdempotentParameterMismatch" })),
+    );
   });
 
   it.each([["t".repeat(65)], ["ü"]])("CP-12 EX-6 cannot be %j", async (token) => {
@@ -388,5 +405,52 @@ describe("a dry run", () => {
     await ali.set.project("p1", { quotas: { ...entry.quotas, images: 0 } });
     expect((await ali.ask("CopyImage", { ...COPY, DryRun: "true" })).body.Code).toBe("QuotaExceed.Image");
     expect((await ali.ask("CopyImage", { ...COPY, DryRun: "perhaps" })).body.Code).toBe("InvalidParameter");
+  });
+});
+
+describe("what any action may meet", () => {
+  const refused = async (Action: string, params: Params) => {
+    const reply = await ali.text({ Action, Format: "JSON", ...params });
+    const { Code, Message } = (await reply.json()) as { Code?: string; Message?: string };
+    return { status: reply.status, Code, Message, again: reply.headers.get("x-acs-retry-after") };
+  };
+
+  it("WR-E6 more than it may have at once is throttled", async () => {
+    const { entry } = await ali.here.world.service.projects.get(ROOT, "p1");
+    await ali.set.project("p1", { quotas: { ...entry.quotas, unfinished: 1 } });
+    expect((await ali.ask("CopyImage", COPY)).status).toBe(200);
+    expect(await refused("ExportImage", EXPORT)).toEqual({
+      status: 400,
+      Code: "Throttling",
+      Message: "Request was denied due to request throttling.",
+      again: null,
+    });
+  });
+
+  it("WR-E6 is told when to come again, where a store has said so", async () => {
+    const error = new Fault("THROTTLED", "slow down", { retryAfterMs: 1500 });
+    ali.here.world.failing = error;
+    expect((await refused("ExportImage", EXPORT)).again).toBe("2");
+  });
+
+  it("WR-E15 an image that changes while its bucket is asked is a conflict, and is left to be asked for again", async () => {
+    ali.here.world.meanwhile = () => ali.set.image("image-1", { description: "another" });
+    expect(await refused("ExportImage", EXPORT)).toMatchObject({ status: 409, Code: "OperationConflict" });
+    expect((await ali.here.world.service.listTasks(ROOT, {})).total).toBe(0);
+    delete ali.here.world.meanwhile;
+    expect((await refused("ExportImage", EXPORT)).status).toBe(200);
+  });
+
+  it("WR-E16 a daemon that is going down takes nothing more", async () => {
+    const { service } = ali.here.world;
+    const down = new Fault("CANCELED", "the daemon is stopping");
+    await using closing = await alibaba({ service: { ...service, copyImage: () => Promise.reject(down) } });
+    expect(await closing.ask("CopyImage", COPY)).toMatchObject({
+      status: 503,
+      body: {
+        Code: "ServiceUnavailable",
+        Message: "The request has failed due to a temporary failure of the server.",
+      },
+    });
   });
 });

@@ -169,7 +169,14 @@ const ROWS: readonly Row[] = [
   ["pathUnknown", "a path that is none", get("/v1/imageexport/none")],
   ["pathUnknown", "a path that cannot be decoded", get("/v1/imageexport/%ff/status")],
   ["methodUnknown", "another method", () => fj.ask("DELETE", "/v1/imageexport")],
-  ["changedMeanwhile", "an image that changes while it is asked for", storeFails("CONFLICT")],
+  [
+    "changedMeanwhile",
+    "an image that changes while it is asked for",
+    async () => {
+      fj.here.world.meanwhile = () => change(fj.here.world, { image: { description: "another" } });
+      return exporting({})();
+    },
+  ],
   ["bodyTooLarge", "a body beyond 1 MiB", () => requestExport(`{"image_id":"${"x".repeat(1024 ** 2)}"}`)],
   ["internal", "a defect", storeFails("INTERNAL")],
   ["storeFailed", "credentials that the store refuses", storeFails("CREDENTIALS")],

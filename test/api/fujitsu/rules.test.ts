@@ -211,7 +211,7 @@ describe("the status of an export", () => {
     }
   });
 
-  it("FJ-19: has the progress as an integer from 0 to 100", async () => {
+  it("FJ-19, D2: has the progress as an integer from 0 to 100", async () => {
     const id = await fj.exported();
     const seen = [(await fj.status(id))["progress"]];
     await fj.run(id);
