@@ -16,6 +16,7 @@ import { type DaemonSummary, summaryOf } from "./config/daemon-summary.ts";
 import { builtInSettings, daemonDirectory, readDaemonSettings } from "./config/read-daemon-settings.ts";
 import type { Environment } from "./config/settings.ts";
 import { auditTo } from "./daemon/audit.ts";
+import { dataKeysOf } from "./daemon/data-keys.ts";
 import { tellManager } from "./daemon/manager.ts";
 import { type DaemonPlaces, daemonPlaces } from "./daemon/places.ts";
 import { type Configured, registerConfigured } from "./daemon/register.ts";
@@ -27,6 +28,7 @@ import { openAlone } from "./engine/open-image.ts";
 import { checkWriteOptions } from "./engine/write-options.ts";
 import { Fault } from "./fault/fault.ts";
 import { FORMATS } from "./format/registry.ts";
+import { openKeyring } from "./keyring/keyring.ts";
 import { closeHttp } from "./net/http.ts";
 import type { TaskQuery } from "./record/query.ts";
 import type { TaskRecord } from "./record/record.ts";
@@ -83,8 +85,10 @@ export async function openDaemon(env: Environment, options: DaemonOptions): Prom
   );
   const metrics = openMetrics(() => takeCensus(record));
   await recoverAll(record);
+  const dataKeys = dataKeysOf(openKeyring(join(directory, "keys")), (...said) => log.note(...said));
   const ports: SchedulePorts = {
     record,
+    dataKeys,
     places: {
       ...places,
       async destination(destination, object, signal) {
@@ -111,6 +115,7 @@ export async function openDaemon(env: Environment, options: DaemonOptions): Prom
   const audit = auditTo(record, (...said) => log.note(...said));
   const service = createService({
     record,
+    masterKeys: dataKeys,
     audit,
     now: Date.now,
     newId,

@@ -1,5 +1,6 @@
 /** An image: one disk or several that belong together, kept in the image store of a region. */
 import type { Checksums } from "../digest/checksum.ts";
+import type { Encryption } from "../task/spec.ts";
 
 export const IMAGE_STATUSES = [
   "Creating",
@@ -55,7 +56,10 @@ export interface Image {
   /** The first is the system disk. */
   readonly disks: readonly ImageDisk[];
   readonly encrypted: "yes" | "no";
+  /** Id of the key that it is encrypted with. */
   readonly key?: string;
+  /** Absent of an image that is encrypted: with what, nobody here knows, and it cannot be read. */
+  readonly encryption?: Encryption;
   readonly cloudBox?: string;
   readonly resourceGroup?: string;
   readonly tags: readonly Tag[];
@@ -74,6 +78,10 @@ export interface Image {
 export interface Tag {
   readonly key: string;
   readonly value: string;
+}
+
+export function isEncrypted({ encrypted, disks }: Image): boolean {
+  return encrypted === "yes" || disks.some((disk) => disk.encrypted === "yes");
 }
 
 type ImageGiven = Partial<Image> &

@@ -1,7 +1,8 @@
-/** A key of the local keyring: what is known of it. The key itself is kept elsewhere. */
+/** A master key of the local keyring: what is known of it. The key itself is kept elsewhere. */
 
 export interface Key {
   readonly id: string;
+  /** Empty: the service's own. */
   readonly project: string;
   readonly region: string;
   readonly state: "Enabled" | "Disabled" | "PendingDeletion";

@@ -1,6 +1,7 @@
 /**
  * Copies: an image of one region becomes an image of another, or of the same. Where both keep their images in one
- * format, what is stored is copied byte for byte; else it is converted on the way.
+ * format, what is stored is copied byte for byte; else it is converted on the way. What is encrypted is decrypted for
+ * it, and what is to be encrypted has a data key of its own: no two images ever have the same ciphertext.
  */
 import type { ImageDisk } from "../catalog/image.ts";
 import type { ChecksumName } from "../digest/checksum.ts";
@@ -9,23 +10,31 @@ import type { CopySpec } from "../task/spec.ts";
 import type { TransferResult } from "../transfer/request.ts";
 import { destinationNamed, type Move, pairs } from "./move.ts";
 import type { SchedulePorts } from "./ports.ts";
-import { landedDisk, storedDisks } from "./stored-disk.ts";
+import { ciphersFor, landedDisk, storedDisks } from "./stored-disk.ts";
 
 export async function copyMoves(spec: CopySpec, ports: SchedulePorts): Promise<readonly Move[]> {
-  const { write } = spec.to;
+  const { write, encryption } = spec.to;
   const destination = await destinationNamed(ports.record.catalogue, spec.to.destination);
   const { image, disks } = await storedDisks(spec.from.image, ports);
+  const target = { id: spec.to.image, ...(encryption === undefined ? {} : { encryption }) };
+  const ciphers = await ciphersFor(target, ports.dataKeys);
   const alike = image.format === write.format;
-  return pairs(disks, spec.to.objects).map(([stored, object]): Move => {
-    const { disk } = stored;
+  const ciphertext = image.encryption !== undefined || encryption !== undefined;
+  return pairs(disks, spec.to.objects).map(([stored, object], index): Move => {
+    const cipher = ciphers(index);
+    const encrypts = cipher === undefined ? {} : { cipher };
+    // Checksums are those of what is stored: of ciphertext they say nothing about other bytes.
+    const { checksums: _, ...unsummed } = stored.disk;
+    const disk = ciphertext ? unsummed : stored.disk;
     if (!alike) {
       const landed = (result: TransferResult) => landedDisk(write.format, result, disk);
-      return { destination, object, write, open: stored.open, landed };
+      return { destination, object, write, ...encrypts, open: stored.open, landed };
     }
     return {
       destination,
       object,
       write: { format: "raw" },
+      ...encrypts,
       moves: "stored bytes",
       open: stored.openBytes,
       landed: (result) => copiedDisk(image.format, result, disk),

@@ -8,6 +8,7 @@
  */
 import { journalFor, landImage, verifyLanded } from "../engine/land-image.ts";
 import type { OpenedImage } from "../engine/open-image.ts";
+import { encryptedDestination } from "../store/encrypted.ts";
 import type { Destination } from "../store/store.ts";
 import type { Verification } from "../task/spec.ts";
 import type { LandedObject, TaskResult } from "../task/task.ts";
@@ -93,7 +94,8 @@ async function openMove(
   signal: AbortSignal,
 ): Promise<OpenMove> {
   const opened = stack.use(await move.open(signal));
-  const destination = stack.use(await places.destination(move.destination, move.object, signal));
+  const place = await places.destination(move.destination, move.object, signal);
+  const destination = stack.use(move.cipher === undefined ? place : encryptedDestination(place, move.cipher));
   const journal = stack.use(await journalFor(destination, folder));
   return { move, opened, destination, journal };
 }

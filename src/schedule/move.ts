@@ -1,5 +1,6 @@
 /** One disk of a task on its way: what is read, where it is to stand, and what is said of it then. */
 import type { Destination } from "../catalog/destination.ts";
+import type { ContentCipher } from "../cipher/content-cipher.ts";
 import type { OpenedImage } from "../engine/open-image.ts";
 import { Fault } from "../fault/fault.ts";
 import type { Catalogue } from "../record/record.ts";
@@ -12,6 +13,8 @@ export interface Move {
   readonly object: string;
   /** A copy of stored bytes is written as raw, whatever they mean. */
   readonly write: WriteOptions;
+  /** Encrypts the object; absent: it is plain. */
+  readonly cipher?: ContentCipher;
   /** Absent: `disk`. */
   readonly moves?: Moves;
   open(signal: AbortSignal): Promise<OpenedImage>;

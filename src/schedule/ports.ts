@@ -1,15 +1,17 @@
 /** What the scheduler and its runs need from outside. */
+import type { KeyObject } from "node:crypto";
 import type { Destination as CatalogueDestination } from "../catalog/destination.ts";
 import type { FaultCode } from "../fault/fault.ts";
 import type { TaskRecord } from "../record/record.ts";
 import type { Source } from "../source/source.ts";
 import type { Destination } from "../store/store.ts";
-import type { TaskKind } from "../task/spec.ts";
+import type { Encryption, TaskKind } from "../task/spec.ts";
 import type { Producer } from "../transfer/job.ts";
 
 export interface SchedulePorts {
   readonly record: TaskRecord;
   readonly places: TaskPlaces;
+  readonly dataKeys: DataKeys;
   /** Threads of all runs together. */
   readonly producer: Producer;
   /** Where runs note what they must not forget: a folder for each task. It belongs to this daemon alone. */
@@ -34,6 +36,12 @@ export interface TaskPlaces {
   url(url: string, signal: AbortSignal): Promise<Source>;
   /** @throws Fault PERMISSION when the path leads out of the root; NOT_FOUND. */
   file(root: string, path: string, signal: AbortSignal): Promise<Source>;
+}
+
+/** The keys that images are encrypted with. */
+export interface DataKeys {
+  /** @throws Fault when the master key is not there, or has not wrapped this data key for this image. */
+  unwrap(image: string, encryption: Encryption): Promise<KeyObject>;
 }
 
 /** Notes what happened; never throws. */

@@ -2,6 +2,7 @@
 import type { Region } from "../catalog/region.ts";
 import type { Volume } from "../catalog/volume.ts";
 import { type Audited, entries } from "./entries.ts";
+import { checkKey } from "./image-keys.ts";
 import type { ServicePorts } from "./ports.ts";
 import { refusal } from "./refusal.ts";
 import type { Service } from "./service.ts";
@@ -11,7 +12,7 @@ import { checkBandwidth, checkPath, malformed } from "./wellformed.ts";
 type CatalogueUse = Pick<Service, "regions" | "projects" | "images" | "volumes" | "destinations" | "keys">;
 
 export function catalogueUse(
-  { record, roots, regionsChanged }: ServicePorts,
+  { record, masterKeys, roots, regionsChanged }: ServicePorts,
   audited: Audited,
 ): CatalogueUse {
   const { catalogue } = record;
@@ -56,6 +57,8 @@ export function catalogueUse(
         check: ({ disks }) => {
           if (disks.length === 0) throw malformed("disks", "an image has at least one disk");
         },
+        keeps: (entry, { encryption }) =>
+          encryption === undefined ? entry : { ...entry, encrypted: "yes", key: encryption.key, encryption },
       },
       audited,
     ),
@@ -90,6 +93,8 @@ export function catalogueUse(
         id: idOf,
         sees: owns,
         lists: "own",
+        check: checkKey,
+        prepares: ({ id }) => masterKeys.make(id),
       },
       audited,
     ),

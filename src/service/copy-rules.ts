@@ -1,5 +1,5 @@
 /** Which copies are allowed: the rules of CopyImage, in the order in which they are held against a request. */
-import type { Image } from "../catalog/image.ts";
+import { type Image, isEncrypted } from "../catalog/image.ts";
 import type { Project } from "../catalog/project.ts";
 import type { Region } from "../catalog/region.ts";
 import type { FaultDetails } from "../fault/fault.ts";
@@ -18,7 +18,9 @@ export interface CopyCase {
   readonly image: Image;
   readonly from: Region;
   readonly to: Region;
-  readonly encryption?: CopyEncryption;
+  /** Whether the image is plain, or its key opens it. */
+  readonly readable: "yes" | "no";
+  readonly encryption: CopyEncryption;
 }
 
 interface CopyRule {
@@ -139,15 +141,14 @@ const RULES: readonly CopyRule[] = [
   {
     rule: "CP-E28, D6",
     reason: "region-same",
-    broken: (copy) => !across(copy) && copy.encryption?.wanted === "no" && isEncrypted(copy.image),
+    broken: (copy) => !across(copy) && copy.encryption.wanted === "no" && isEncrypted(copy.image),
     message: ({ image }) => `image ${image.id}: is not decrypted within one region`,
   },
   {
-    // Ciphertext can only be read with its key, which a copy is not given.
     rule: "CP-E29",
     reason: "image-encrypted",
-    broken: ({ image }) => isEncrypted(image),
-    message: ({ image }) => `image ${image.id}: is encrypted and cannot be copied`,
+    broken: ({ readable }) => readable === "no",
+    message: ({ image }) => `image ${image.id}: is encrypted with a key that cannot be used`,
   },
   {
     rule: "CP-E42",
@@ -157,10 +158,6 @@ const RULES: readonly CopyRule[] = [
       `image ${image.id}: is larger than the ${from.largestCopy} bytes that may be copied`,
   },
 ];
-
-function isEncrypted({ encrypted, disks }: Image): boolean {
-  return encrypted === "yes" || disks.some((disk) => disk.encrypted === "yes");
-}
 
 function imageBytes({ disks }: Image): number {
   return disks.reduce((sum, { size }) => sum + (size ?? 0), 0);

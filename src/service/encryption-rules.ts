@@ -1,12 +1,16 @@
-/** Which copies may be encrypted: the rules of CopyImage about keys, in the order in which they are held. */
+/** Which copies are encrypted, and with what: the rules of CopyImage about keys, in the order in which they are held. */
+import { isEncrypted } from "../catalog/image.ts";
 import type { Key } from "../catalog/key.ts";
-import type { Catalogue } from "../record/record.ts";
 import type { CopyCase } from "./copy-rules.ts";
+import { serviceKey } from "./image-keys.ts";
+import type { ServicePorts } from "./ports.ts";
 import { type Reason, refusal } from "./refusal.ts";
-import type { CopyEncryption } from "./request.ts";
 
 interface EncryptionCase extends CopyCase {
-  readonly encryption: CopyEncryption;
+  /** What the copy becomes. */
+  readonly becomes: "encrypted" | "plain";
+  /** Names of the algorithms that this daemon has. */
+  readonly algorithms: readonly string[];
   /** Absent: the request names none. */
   readonly key?: Key;
 }
@@ -28,15 +32,17 @@ const BEFORE_KEY: readonly EncryptionRule[] = [
   {
     rule: "CP-E37",
     reason: "region-algorithm",
-    broken: ({ to, encryption: { algorithm } }) =>
-      algorithm !== undefined && !to.encryptAlgorithms.includes(algorithm),
+    broken: ({ to, algorithms, encryption: { algorithm } }) =>
+      algorithm !== undefined &&
+      !(to.encryptAlgorithms.includes(algorithm) && algorithms.includes(algorithm)),
     message: ({ to }) => `region ${to.id}: does not encrypt with this algorithm`,
   },
   {
     rule: "CP-E33",
     reason: "region-encrypt-on-copy",
-    broken: ({ from, to, encryption: { wanted } }) =>
-      wanted === "yes" &&
+    broken: ({ image, from, to, becomes }) =>
+      becomes === "encrypted" &&
+      !isEncrypted(image) &&
       from.id !== to.id &&
       (from.encryptOnCopy === "refused" || to.encryptOnCopy === "refused"),
     message: ({ from, to }) => `a plain image is not encrypted on its way from ${from.id} to ${to.id}`,
@@ -56,13 +62,13 @@ const BEFORE_KEY: readonly EncryptionRule[] = [
   {
     rule: "CP-E13",
     reason: "key-service-disabled",
-    broken: ({ project, encryption: { wanted } }) => wanted === "yes" && project.keyService === "disabled",
+    broken: ({ project, becomes }) => becomes === "encrypted" && project.keyService === "disabled",
     message: ({ project }) => `project ${project.id}: key management is not in use`,
   },
   {
     rule: "CP-E38",
     reason: "key-service-closed",
-    broken: ({ project, encryption: { wanted } }) => wanted === "yes" && project.keyService === "enabled",
+    broken: ({ project, becomes }) => becomes === "encrypted" && project.keyService === "enabled",
     message: ({ project }) => `project ${project.id}: key management is not open to this service`,
   },
 ];
@@ -88,23 +94,37 @@ const OF_KEY: readonly EncryptionRule[] = [
   },
 ];
 
-/** @throws the refusal of the first rule that is broken. */
-export async function checkEncryption(copy: EncryptionCase, { keys }: Catalogue): Promise<void> {
-  const { encryption, project, to } = copy;
-  hold(BEFORE_KEY, copy);
+/**
+ * The id of the key that the copy is to be encrypted with; undefined: it is to be plain.
+ * @throws the refusal of the first rule that is broken.
+ */
+export async function keyFor(
+  copy: CopyCase,
+  { record, masterKeys }: Pick<ServicePorts, "record" | "masterKeys">,
+): Promise<string | undefined> {
+  const { encryption, project, image, from, to } = copy;
+  const { keys } = record.catalogue;
+  const wanted = { ...copy, becomes: becomes(copy), algorithms: [masterKeys.algorithm] };
+  hold(BEFORE_KEY, wanted);
   if (encryption.key !== undefined) {
     const found = await keys.get(encryption.key);
     if (found?.entry.project !== project.id || found.entry.region !== to.id) {
       throw refusal("key-not-found", `there is no key ${encryption.key} in ${to.id}`, { rule: "CP-E48" });
     }
-    hold(OF_KEY, { ...copy, key: found.entry });
+    hold(OF_KEY, { ...wanted, key: found.entry });
   }
-  const wanted =
-    encryption.wanted === "unsaid" && project.defaultEncryption === "on" ? "yes" : encryption.wanted;
-  // Better no copy than a plain one where ciphertext was asked for.
-  if (wanted === "yes") {
-    throw refusal("encryption-unsupported", "this daemon cannot encrypt what it stores");
-  }
+  if (wanted.becomes === "plain") return undefined;
+  if (encryption.key !== undefined) return encryption.key;
+  // Within its region a copy keeps the key of its source, if that is the caller's own.
+  const same = image.encryption === undefined ? undefined : await keys.get(image.encryption.key);
+  const keeps = from.id === to.id && same?.entry.project === project.id;
+  return keeps ? same?.entry.id : serviceKey(to.id);
+}
+
+/** What is encrypted stays so unless somebody says otherwise. */
+function becomes({ encryption: { wanted }, project, image }: CopyCase): "encrypted" | "plain" {
+  if (wanted !== "unsaid") return wanted === "yes" ? "encrypted" : "plain";
+  return project.defaultEncryption === "on" || isEncrypted(image) ? "encrypted" : "plain";
 }
 
 function hold(rules: readonly EncryptionRule[], copy: EncryptionCase): void {

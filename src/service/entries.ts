@@ -19,6 +19,10 @@ export interface Kind<Entry> {
   readonly lists: "own" | "all";
   /** What an entry must be like; throws a refusal. */
   readonly check?: (entry: Entry) => void;
+  /** Makes what must be there before a new entry is. */
+  readonly prepares?: (entry: Entry) => Promise<void>;
+  /** An entry that replaces another, with what no caller can give it. */
+  readonly keeps?: (entry: Entry, known: Entry) => Entry;
   /** Told of every change that was made. */
   readonly changed?: () => void;
 }
@@ -77,12 +81,15 @@ export function entries<Entry>(kind: Kind<Entry>, audited: Audited): Entries<Ent
     register: (caller, entry) =>
       change(caller, "register", id(entry), async () => {
         check(entry);
+        await kind.prepares?.(entry);
         return shelf.add(entry);
       }),
     replace: (caller, entry, version) =>
       change(caller, "replace", id(entry), async () => {
         check(entry);
-        return shelf.replace(entry, version);
+        const known = await shelf.get(id(entry));
+        const kept = known === undefined ? undefined : kind.keeps?.(entry, known.entry);
+        return shelf.replace(kept ?? entry, version);
       }),
     unregister: (caller, wanted, version) =>
       change(caller, "unregister", wanted, () => shelf.remove(wanted, version)),

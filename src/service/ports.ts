@@ -2,10 +2,23 @@
 import type { Destination } from "../catalog/destination.ts";
 import type { AuditEntry } from "../record/audit.ts";
 import type { TaskRecord } from "../record/record.ts";
-import type { WriteOptions } from "../task/spec.ts";
+import type { Encryption, WriteOptions } from "../task/spec.ts";
+
+/** Master keys, and the data keys of images that are wrapped with them. No key is ever told. */
+export interface MasterKeys {
+  /** What images are encrypted with, as clients call it. */
+  readonly algorithm: string;
+  /** Makes the master key unless it is there. Durable when it resolves. @throws Fault */
+  make(key: string): Promise<void>;
+  /** A fresh data key for the image. @throws Fault when the master key is missing, damaged or cannot be read. */
+  wrapFresh(image: string, key: string): Promise<Encryption>;
+  /** Whether the image's data key can be had. */
+  opens(image: string, encryption: Encryption): Promise<"yes" | "no">;
+}
 
 export interface ServicePorts {
   readonly record: TaskRecord;
+  readonly masterKeys: MasterKeys;
   /** Never throws: an answer does not depend on it. */
   readonly audit: (entry: AuditEntry) => Promise<void>;
   /** Milliseconds since 1970. */

@@ -1,8 +1,9 @@
 /** A copy: from a request to what is accepted, or to a refusal. */
 import type { Caller } from "./caller.ts";
 import { checkCopy, checkPayment } from "./copy-rules.ts";
-import { checkEncryption } from "./encryption-rules.ts";
-import { checkNewImage, reserveImage } from "./new-image.ts";
+import { keyFor } from "./encryption-rules.ts";
+import { canRead, newEncryption } from "./image-keys.ts";
+import { checkNewImage, type Reserved, reserveImage } from "./new-image.ts";
 import type { ServicePorts } from "./ports.ts";
 import { imageLimits, type Prepared, taskFor } from "./prepare.ts";
 import { refusal } from "./refusal.ts";
@@ -25,10 +26,11 @@ export async function prepareCopy(
     throw refusal("image-not-found", `there is no image ${source.id} in ${from.id}`);
   }
   checkNewImage(request.target, project);
-  const { encryption } = request;
-  const copy = { caller, project, image: source, from, to };
-  checkCopy(encryption === undefined ? copy : { ...copy, encryption });
-  if (encryption !== undefined) await checkEncryption({ ...copy, encryption }, ports.record.catalogue);
+  const { encryption = { wanted: "unsaid" } } = request;
+  const readable = await canRead(source, catalogue, ports.masterKeys);
+  const copy = { caller, project, image: source, from, to, readable, encryption };
+  checkCopy(copy);
+  const key = await keyFor(copy, ports);
   const { description, osType, architecture, platform, bootMode, properties } = source;
   const reserved = await reserveImage(
     ports,
@@ -48,6 +50,7 @@ export async function prepareCopy(
       disks: source.disks.map(({ kind, virtualSize }) => ({ kind, virtualSize })),
     },
   );
+  const made = key === undefined ? reserved : await encrypted(reserved, key, ports);
   return {
     acceptance: {
       task: taskFor(caller, request, ports.newId(), {
@@ -55,7 +58,7 @@ export async function prepareCopy(
           kind: "copy",
           from: { image: source.id, region: from.id },
           region: to.id,
-          to: reserved.to,
+          to: made.to,
           verify: request.verify ?? "by the store",
         },
         regions: [...new Set([from.id, to.id])],
@@ -63,11 +66,19 @@ export async function prepareCopy(
         exclusive: [`copy ${source.id} to ${to.id} for ${caller.project}`],
       }),
       at: ports.now(),
-      images: [reserved.image],
+      images: [made.image],
       sameName: request.target.sameName ?? "refuse",
       volumes: [],
       unchanged: [seen],
       limits: imageLimits(project, to.id),
     },
   };
+}
+
+/** The same, encrypted with a data key of its own. */
+async function encrypted(reserved: Reserved, key: string, ports: ServicePorts): Promise<Reserved> {
+  const { image, to } = reserved;
+  const encryption = await newEncryption(image, key, ports);
+  const disks = image.disks.map((disk) => ({ ...disk, encrypted: "yes" as const }));
+  return { image: { ...image, encrypted: "yes", key, encryption, disks }, to: { ...to, encryption } };
 }

@@ -1,6 +1,6 @@
 /** An export: from a request to what is accepted, or to a refusal. */
 import type { Destination } from "../catalog/destination.ts";
-import type { Image } from "../catalog/image.ts";
+import { type Image, isEncrypted } from "../catalog/image.ts";
 import type { Project } from "../catalog/project.ts";
 import type { Region } from "../catalog/region.ts";
 import type { Acceptance } from "../record/record.ts";
@@ -108,7 +108,7 @@ function checkImage(image: Image, caller: Caller, region: string | undefined): v
   if (image.productCode !== undefined || fromMarket) {
     throw refusal("image-marketplace", `image ${id}: stems from the marketplace and cannot be exported`);
   }
-  if (image.encrypted === "yes" || image.disks.some(({ encrypted }) => encrypted === "yes")) {
+  if (isEncrypted(image)) {
     throw refusal("image-encrypted", `image ${id}: is encrypted and cannot be exported`);
   }
   if (image.status !== "Available") {

@@ -59,7 +59,7 @@ const REASONS = {
   "region-algorithm": "PRECONDITION",
   "region-encrypt-on-copy": "PRECONDITION",
   "region-same": "PRECONDITION",
-  "encryption-unsupported": "UNSUPPORTED_FEATURE",
+  "data-key-failed": "PRECONDITION",
   // the volume
   "volume-status": "PRECONDITION",
   "volume-frozen": "PRECONDITION",

@@ -92,7 +92,7 @@ export interface CopyRequest extends Asked {
   readonly to?: string;
   /** What is absent is as at the source, but for tags and resource group. */
   readonly target: Partial<NewImage>;
-  /** Absent: the copy is as plain as its source. */
+  /** Absent: nothing is said about it. */
   readonly encryption?: CopyEncryption;
 }
 

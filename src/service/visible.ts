@@ -20,14 +20,15 @@ export function seesImage(caller: Caller, image: Image): boolean {
 }
 
 /**
- * The image as the caller may know it: where its objects lie and who else uses it is its owner's alone. A project that
+ * The image as the caller may know it: where its objects lie, with what and who else uses it is its owner's alone. A project that
  * it is shared with sees its own name.
  */
 export function shownImage(caller: Caller, image: Image): Image {
   if (owns(caller, image)) return image;
   const own = (projects: readonly string[]) => projects.filter((project) => project === caller.project);
+  const { key: _, encryption: __, ...known } = image;
   return {
-    ...image,
+    ...known,
     store: "",
     sharedWith: own(image.sharedWith),
     authorizedProjects: own(image.authorizedProjects),

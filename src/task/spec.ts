@@ -44,6 +44,15 @@ export interface ImportedDisk {
   readonly sha1?: string;
 }
 
+/** What the objects of an image are encrypted with. */
+export interface Encryption {
+  /** Id of the master key. */
+  readonly key: string;
+  readonly algorithm: string;
+  /** The image's own key, wrapped with the master key: useless to whoever has not that one. */
+  readonly dataKey: string;
+}
+
 /** How and where the image store of the task's region keeps what the task makes. */
 export interface NewImageSpec {
   /** The catalogue entry that was reserved for it. */
@@ -53,6 +62,8 @@ export interface NewImageSpec {
   /** In the order of the disks. */
   readonly objects: readonly string[];
   readonly write: WriteOptions;
+  /** Absent: the objects are plain. */
+  readonly encryption?: Encryption;
 }
 
 /** Disks from outside become an image in a region. */

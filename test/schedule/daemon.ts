@@ -1,6 +1,8 @@
 /** A process to be killed: runs the tasks of a harbour's directory, and writes a line for each event. */
 import { join } from "node:path";
 import { KiB, MiB } from "../../src/bytes/units.ts";
+import { dataKeysOf } from "../../src/daemon/data-keys.ts";
+import { openKeyring } from "../../src/keyring/keyring.ts";
 import { openSqliteRecord } from "../../src/record/sqlite/record.ts";
 import { startScheduler } from "../../src/schedule/scheduler.ts";
 import { openFile } from "../../src/source/file/file.ts";
@@ -23,6 +25,7 @@ await startScheduler(
       url: () => Promise.reject(new Error("no URL is asked for")),
       file: (root, path) => openFile(join(directory, root, path)),
     },
+    dataKeys: dataKeysOf(openKeyring(join(directory, "keys")), () => {}),
     producer: createPool({ threads: 1, lanesPerThread: 4 }),
     stateDirectory: join(directory, "state"),
     metrics: { started() {}, ended() {}, moved() {}, canceled() {}, retried() {} },

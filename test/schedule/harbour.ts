@@ -7,7 +7,9 @@ import { KiB, MiB } from "../../src/bytes/units.ts";
 import type { Destination as CatalogueDestination } from "../../src/catalog/destination.ts";
 import { type Image, image, imageDisk } from "../../src/catalog/image.ts";
 import { type Region, region } from "../../src/catalog/region.ts";
+import { dataKeysOf } from "../../src/daemon/data-keys.ts";
 import { openAlone } from "../../src/engine/open-image.ts";
+import { openKeyring } from "../../src/keyring/keyring.ts";
 import type { RecordedEvent } from "../../src/record/event.ts";
 import type { TaskRecord } from "../../src/record/record.ts";
 import { openSqliteRecord } from "../../src/record/sqlite/record.ts";
@@ -32,6 +34,8 @@ export interface Harbour extends AsyncDisposable {
   record: TaskRecord;
   places: TaskPlaces;
   producer: Producer;
+  /** Master keys in the folder `keys`. */
+  readonly dataKeys: ReturnType<typeof dataKeysOf>;
   readonly ports: SchedulePorts;
   /** What was noted. */
   readonly notes: { readonly event: string; readonly fields: Readonly<Record<string, unknown>> }[];
@@ -98,6 +102,9 @@ export async function harbour(regions: Partial<Region> = {}): Promise<Harbour> {
     cancels: [],
     before: (destination) => destination,
     producer: pool,
+    dataKeys: dataKeysOf(openKeyring(path("keys")), (_level, event, fields) =>
+      self.notes.push({ event, fields }),
+    ),
     places: {
       destination: async ({ location, name }, object) =>
         self.before(small(await openDirectory(join(location, object))), name),
@@ -123,6 +130,7 @@ export async function harbour(regions: Partial<Region> = {}): Promise<Harbour> {
       return {
         record: self.record,
         places: self.places,
+        dataKeys: self.dataKeys,
         producer: self.producer,
         stateDirectory: path("state"),
         metrics: metricsOf(self),

@@ -1,11 +1,14 @@
 /** A service over a record in a file: two regions with image stores, a bucket in each, and an image. */
+import { dirname, join } from "node:path";
 import type { Destination } from "../../src/catalog/destination.ts";
 import { type Image, image, imageDisk } from "../../src/catalog/image.ts";
 import { type Project, project } from "../../src/catalog/project.ts";
 import { type Region, region } from "../../src/catalog/region.ts";
 import { volume } from "../../src/catalog/volume.ts";
 import { auditTo } from "../../src/daemon/audit.ts";
+import { dataKeysOf } from "../../src/daemon/data-keys.ts";
 import { checkWriteOptions } from "../../src/engine/write-options.ts";
+import { openKeyring } from "../../src/keyring/keyring.ts";
 import type { Caller } from "../../src/service/caller.ts";
 import { createService } from "../../src/service/create-service.ts";
 import type { ServicePorts } from "../../src/service/ports.ts";
@@ -33,6 +36,8 @@ export interface World extends AsyncDisposable {
   readonly probes: string[];
   /** What went to the daemon's log. */
   readonly notes: string[];
+  /** Where its master keys are. */
+  readonly keys: string;
   /** Milliseconds since 1970; moves when a test moves it. */
   time: number;
 }
@@ -41,12 +46,14 @@ export const never = new AbortController().signal;
 
 export async function world(): Promise<World> {
   const file = await recordFile();
+  const keys = join(dirname(file.path), "keys");
   const existing = new Set<string>();
   const probes: string[] = [];
   const notes: string[] = [];
   let ids = 0;
   const ports: ServicePorts = {
     record: file.record,
+    masterKeys: dataKeysOf(openKeyring(keys), (_, event) => notes.push(event)),
     audit: auditTo(file.record, (_, event) => notes.push(event)),
     now: () => made.time,
     newId: () => {
@@ -80,6 +87,7 @@ export async function world(): Promise<World> {
     regionChanges: 0,
     probes,
     notes,
+    keys,
     time: NOW,
     [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
   };

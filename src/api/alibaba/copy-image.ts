@@ -47,7 +47,7 @@ export const copyImage: Action = {
       "key-service-closed": "CP-E38",
       "region-compliance": "CP-E39",
       "default-encryption": "CP-E40",
-      "encryption-unsupported": "copy-encrypted",
+      "data-key-failed": "CP-E41",
       "image-too-large": "CP-E42",
       "key-state": "CP-E43",
       "key-tag-grant": "CP-E44",

@@ -248,8 +248,11 @@ export const ERRORS = {
     "InvalidEncrypted.NotMatchDiskDefaultEncryption",
     "The specified parameter Encrypted not match for your account default encryption settings.",
   ],
-  // Every rule allows it, but this daemon cannot do it.
-  "copy-encrypted": [400, "UnsupportedParameter", 'The parameter "Encrypted" is not supported.'],
+  "CP-E41": [
+    403,
+    "InvalidParameter.DataEncryptedKeyCreateFailed",
+    "Create kms data encrypted key fail. If you need further assistance, you can contact the KMS Technical Support.",
+  ],
   "CP-E42": [
     403,
     "SizeExceed.Image",

@@ -105,6 +105,10 @@ const DESTINATION_NEEDS: Needs<Destination> = {
   },
 };
 
+const KEY_NEEDS: Needs<Key> = {
+  present: "SELECT 1 FROM image WHERE json_extract(body, '$.encryption.key') = ?",
+};
+
 function catalogueOf(database: Database, writer: Writer, tables: ReturnType<typeof openTables>): Catalogue {
   return {
     regions: shelf(database, writer, tables.regions, REGION_NEEDS),
@@ -112,7 +116,7 @@ function catalogueOf(database: Database, writer: Writer, tables: ReturnType<type
     images: shelf(database, writer, tables.images, IMAGE_NEEDS),
     volumes: shelf(database, writer, tables.volumes, VOLUME_NEEDS),
     destinations: shelf(database, writer, tables.destinations, DESTINATION_NEEDS),
-    keys: shelf(database, writer, tables.keys, {}),
+    keys: shelf(database, writer, tables.keys, KEY_NEEDS),
   };
 }
 

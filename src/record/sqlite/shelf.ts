@@ -157,7 +157,7 @@ export function shelf<Entry>(
     remove: (id, version) =>
       writer.write(() => {
         if (present !== undefined && database.one(present, id) !== undefined) {
-          throw new Fault("CONFLICT", `${table} ${id}: an unfinished task needs it`);
+          throw new Fault("CONFLICT", `${table} ${id}: tasks or images need it`);
         }
         rows.delete(id, version);
       }),
