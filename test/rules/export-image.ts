@@ -1,0 +1,36 @@
+/** Alibaba ECS: ExportImage. */
+import { rulesOf, type Source } from "./rule.ts";
+
+export const EXPORT_IMAGE: Source = {
+  title: "Alibaba: ExportImage",
+  origin: "The page of ExportImage, version 2014-05-26, in its order.",
+  rules: rulesOf([
+    ["EX-1", "Action is ExportImage"],
+    ["EX-2", "RegionId is the region of the image, and needed"],
+    ["EX-3", "ImageId is needed"],
+    ["EX-4", "OssBucket is needed; clients of today spell it OSSBucket"],
+    ["EX-5", "OssPrefix is 1 to 30 digits or letters, and may be left out"],
+    ["EX-6", "ClientToken makes a request count once; at most 64 ASCII characters"],
+    ["EX-7", "The bucket is in the region of the image"],
+    ["EX-8", "No export of an image whose system disk is of the marketplace"],
+    ["EX-9", "Data disks are exported, at most four"],
+    ["EX-10", "No data disk has more than 500 GiB"],
+    ["EX-11", "The account must have exports enabled"],
+    ["EX-12", "The account must have granted the role AliyunECSImageExportDefaultRole; no other name counts"],
+    ["EX-13", "The service must be allowed to write the bucket"],
+    ["EX-14", "The answer has RequestId, RegionId and ExportTaskId, which clients of today call TaskId"],
+    ["EX-E1", "400 Forbidden: the image may not be exported by this account"],
+    ["EX-E2", "400 IncorrectImageStatus: the image is not available"],
+    ["EX-E3", "400 MissingParameter: RegionId"],
+    ["EX-E4", "400 MissingParameter: ImageId"],
+    ["EX-E5", "400 MissingParameter: OssBucket"],
+    ["EX-E6", "400 OssBucket.NotFound: no such bucket in the region"],
+    ["EX-E7", "400 OssPrefix.Malformed"],
+    ["EX-E8", "400 RegionId.NotFound"],
+    ["EX-E9", "403 ExportImageFailed: it could not be begun, or did not end well"],
+    ["EX-E10", "403 ImageId.NotFound"],
+    ["EX-E11", "403 ImageNotSupported: an image of the marketplace"],
+    ["EX-E12", "403 InvalidRegion.NotSupport: the region exports nothing"],
+    ["EX-E13", "403 OperationDenied.ImageExporting: the image is being exported"],
+  ]),
+};

@@ -1,0 +1,53 @@
+/** Alibaba ECS: ImportImage. */
+import { rulesOf, type Source } from "./rule.ts";
+
+export const IMPORT_IMAGE: Source = {
+  title: "Alibaba: ImportImage",
+  origin: "The page of ImportImage, version 2014-05-26, in its order.",
+  rules: rulesOf([
+    ["IM-1", "Action is ImportImage"],
+    ["IM-2", "RegionId is needed"],
+    ["IM-3", "ImageName has 2 to 128 characters, begins with a letter, and is no address"],
+    ["IM-4", "Description has at most 256 characters, and is no address"],
+    ["IM-5", "Architecture is i386 or x86_64, which is the default"],
+    ["IM-6", "OSType is windows or linux, which is the default"],
+    ["IM-7", "Platform is one of a list; Others Linux is the default"],
+    ["IM-8", "Format is RAW, VHD or qcow2; without it the file tells"],
+    ["IM-9", "Each disk names a bucket"],
+    ["IM-10", "Each disk names an object"],
+    [
+      "IM-11",
+      "DiskImageSize is 5 to 500 GiB for the system disk, to 1000 for others, and no less than the disk",
+    ],
+    ["IM-12", "Disk 1 is the system's, 2 to 17 are data; those beyond count for nothing"],
+    ["IM-13", "The object is there before the import"],
+    ["IM-14", "The bucket is in the region, and of the account"],
+    ["IM-15", "What is being imported cannot be deleted; its task can be cancelled"],
+    [
+      "IM-16",
+      "The account must have granted the role AliyunECSImageImportDefaultRole, which may read the bucket",
+    ],
+    [
+      "IM-17",
+      "The answer has RequestId, RegionId, ImageId and ImportTaskId, which clients of today call TaskId",
+    ],
+    ["IM-E1", "400 Forbbiden: the account has no imports"],
+    ["IM-E2", "400 IncorrectImageStatus: the name is that of an import that failed"],
+    ["IM-E3", "400 InvalidArchitecture.Malformed"],
+    ["IM-E4", "400 InvalidDescription.Malformed"],
+    ["IM-E5", "400 InvalidFormat.Malformed: no such format, or the file is of another"],
+    ["IM-E6", "400 InvalidImageName.Duplicated"],
+    ["IM-E7", "400 InvalidImageName.Malformed"],
+    ["IM-E8", "400 InvalidImageSize: out of bounds, or less than the disk"],
+    ["IM-E9", "400 InvalidOSType.Malformed"],
+    ["IM-E10", "400 InvalidPlatform.Malformed"],
+    ["IM-E11", "400 MissingParameter: RegionId"],
+    ["IM-E12", "400 MissingParameter: the bucket of a disk"],
+    ["IM-E13", "400 MissingParameter: the object of a disk"],
+    ["IM-E14", "400 RegionId.NotFound"],
+    ["IM-E15", "403 ImageIsImporting: the same import, or a deletion of its image"],
+    ["IM-E16", "403 InvalidRegion.NotSupport: the region imports nothing"],
+    ["IM-E17", "403 QuotaExceed.Image"],
+    ["IM-E18", "403 QuotaExceed.Snapshot"],
+  ]),
+};
