@@ -26,5 +26,12 @@ export async function fileInDirectory(destination: string, source: string, forma
 
 /** What the names of files of a format end with. */
 export function fileEnding(format: string): string {
+  if (format === "tar.gz") return ".raw.tar.gz";
   return format === "vhd-fixed" ? ".vhd" : `.${format}`;
+}
+
+/** What the disk is called that an archive of this place holds: `disk.raw` in `oss://images/disk.raw.tar.gz`. */
+export function diskName(place: string): string {
+  const name = basename(place).replace(/(\.raw)?(\.tar\.gz|\.tgz)?$/i, "");
+  return `${name === "" ? "disk" : name}.raw`;
 }

@@ -4,12 +4,13 @@ import { codecHelpers } from "../codec/codec.ts";
 import { formatGuestDigest } from "../digest/guest-digest.ts";
 import { Fault } from "../fault/fault.ts";
 import type { Compression, Image, Layout } from "../format/format.ts";
-import { formatByUserName } from "../format/registry.ts";
+import { formatByUserName, readerOf } from "../format/registry.ts";
 import type { Destination, UploadIntent } from "../store/store.ts";
 import { digestImage, type ReadPorts } from "../transfer/digest-image.ts";
 import { type Journal, memoryJournal, openJournal } from "../transfer/journal.ts";
 import type { Adopt, Moves, TransferPorts, TransferResult, Unlike } from "../transfer/request.ts";
 import { transfer } from "../transfer/transfer.ts";
+import { diskName } from "./file-name.ts";
 import { CLOSED_GATE, type OpenedImage } from "./open-image.ts";
 
 export interface LandRequest {
@@ -43,7 +44,7 @@ export function landImage(
   ports: TransferPorts,
   signal: AbortSignal,
 ): Promise<TransferResult> {
-  const layout = layoutFor(request, opened);
+  const layout = layoutFor(request, opened, destination);
   return transfer(
     {
       ...request,
@@ -106,7 +107,7 @@ export async function readBack(
 ): Promise<void> {
   // Opened as what was written, not as what it looks like: a raw disk may well hold another image.
   await using source = await destination.source(signal);
-  await using image = await formatByUserName(format).reader.open(
+  await using image = await readerOf(formatByUserName(format)).open(
     { source, gate: CLOSED_GATE, allowAmplification: true },
     signal,
   );
@@ -119,10 +120,15 @@ export async function readBack(
   }
 }
 
-function layoutFor(request: LandRequest, { image, source }: OpenedImage): Layout {
+function layoutFor(
+  request: LandRequest,
+  { image, source }: OpenedImage,
+  destination: Pick<Destination, "name">,
+): Layout {
   const { format, level, clusterSize, roundTo } = request;
   return formatByUserName(format).writer.layout({
     virtualSize: image.virtualSize,
+    name: diskName(destination.name),
     ...(request.compression === undefined ? {} : { compression: request.compression }),
     ...(level === undefined ? {} : { level }),
     ...(clusterSize === undefined ? {} : { clusterSize }),

@@ -1,6 +1,6 @@
 /** One transfer from request to landed and, if asked, verified object. */
 import { Fault } from "../fault/fault.ts";
-import { formatByUserName } from "../format/registry.ts";
+import { formatByUserName, readerOf } from "../format/registry.ts";
 import type { Destination, UploadIntent } from "../store/store.ts";
 import type { ReadPorts } from "../transfer/digest-image.ts";
 import type { Producer } from "../transfer/job.ts";
@@ -54,6 +54,7 @@ export async function transferImage(
   const { snapshot, location } = request.source;
   await using opened = await openImage(request.source, places, signal);
   const format = request.format ?? opened.image.format;
+  if (request.verify === "read back") readerOf(formatByUserName(format));
   const place = await fileInDirectory(request.destination, location, format);
   await using destination = await places.destination(place, signal);
   await using journal = await journalFor(destination, stateDirectory);

@@ -2,7 +2,7 @@
 import { Fault } from "../fault/fault.ts";
 import type { Source } from "../source/source.ts";
 import type { Format, Image, OpenRequest, ProbeInput } from "./format.ts";
-import { FORMATS } from "./registry.ts";
+import { FORMATS, readerOf } from "./registry.ts";
 
 const HEAD = 64 * 1024;
 const TAIL = 4 * 1024;
@@ -48,13 +48,15 @@ function marked(bytes: Uint8Array, at: number, mark: string): boolean {
 /**
  * The format of a source.
  * @param declared what the request says; content that contradicts it is refused.
- * @throws Fault UNSUPPORTED_FORMAT (a foreign format, by name), FORMAT_MISMATCH.
+ * @throws Fault UNSUPPORTED_FORMAT (a foreign format, by name), FORMAT_MISMATCH;
+ * USAGE when what is declared is written only.
  */
 export async function detectFormat(
   source: Source,
   declared: Format | undefined,
   signal: AbortSignal,
 ): Promise<Format> {
+  if (declared !== undefined) readerOf(declared);
   const input = await probeInput(source, signal);
   const foreign = FOREIGN.find(({ at, mark }) => marked(input.head, at, mark));
   if (foreign !== undefined) {
@@ -72,11 +74,11 @@ export async function detectFormat(
       );
     }
   }
-  const found = FORMATS.find((format) => format.reader.probe(input) === "mine");
+  const found = FORMATS.find(({ reader }) => reader?.probe(input) === "mine");
   if (found === undefined) throw new Fault("INTERNAL", `${source.name}: no format wants it`);
   if (declared === undefined || declared === found) return found;
   // A fixed VHD is also a VHD. Raw would say of anything that it is its own.
-  if (declared.name !== "raw" && declared.reader.probe(input) === "mine") return declared;
+  if (declared.name !== "raw" && declared.reader?.probe(input) === "mine") return declared;
   if (declared.name === "raw" && found.name === "vhd" && !marked(input.head, 0, "conectix")) {
     // A footer at the end names no other file and hides nothing: as raw it is just the last sector.
     return declared;
@@ -95,5 +97,5 @@ export async function openDetected(
   signal: AbortSignal,
 ): Promise<Image> {
   const format = await detectFormat(request.source, declared, signal);
-  return format.reader.open(request, signal);
+  return readerOf(format).open(request, signal);
 }

@@ -3,7 +3,7 @@ import type { Extent, Range } from "../bytes/range.ts";
 import type { Codec } from "../codec/codec.ts";
 import type { Source } from "../source/source.ts";
 
-export type FormatName = "raw" | "qcow2" | "vhd" | "vhd-fixed" | "zvhd" | "zvhd2";
+export type FormatName = "raw" | "qcow2" | "vhd" | "vhd-fixed" | "zvhd" | "zvhd2" | "tar.gz";
 
 /** Guest bytes that read as zeros. */
 export interface ZeroPiece {
@@ -165,6 +165,8 @@ export interface LayoutOptions {
   readonly clusterSize?: number;
   /** Rounds the virtual size up to a multiple of this many bytes, as Azure wants of VHDs (1 MiB); absent: exact. */
   readonly roundTo?: number;
+  /** What the disk is called inside an archive, such as `disk.raw`; absent: the format's default. */
+  readonly name?: string;
   /** Identity for UUID and timestamp fields, so that equal input and options give equal bytes. */
   readonly seed: Uint8Array;
 }
@@ -202,6 +204,11 @@ export interface PackedLayout {
    * (`Encoding.prologue`). Absent: any all-zero unit may be left out.
    */
   readonly alwaysStored?: "first unit";
+  /**
+   * `stored in runs`: segments cover the whole disk, and all-zero units go to `UnitEncoder.encodeZeros`. Absent: they
+   * are left out.
+   */
+  readonly zeros?: "stored in runs";
   /**
    * Units that another image stores in this coding may be stored here as they stand there, at the same offset modulo
    * a sector. Their entry is the number of their coded bytes, and the unit table gives the place of every unit.
@@ -302,6 +309,8 @@ export interface UnitEncoder {
    * @returns the entry for the unit table, never 0. The layout's seal() understands it.
    */
   encode(bytes: Uint8Array, guestUnit: number, effort: Effort, out: Output): number;
+  /** Adds the stored form of `count` all-zero units from `guestUnit` on, which have no entry. Absent: they have none. */
+  encodeZeros?(guestUnit: number, count: number, out: Output): void;
 }
 
 export interface FormatWriter {
@@ -315,6 +324,11 @@ export interface Format {
   readonly name: FormatName;
   /** For `--help` and the README. */
   readonly summary: string;
-  readonly reader: FormatReader;
+  /** Absent: images of this format are written, and nobody reads them here. */
+  readonly reader?: FormatReader;
   readonly writer: FormatWriter;
+}
+
+export interface ReadableFormat extends Format {
+  readonly reader: FormatReader;
 }

@@ -74,6 +74,11 @@ async function encodePass(
   let data = 0;
   let zeros = 0;
   let keptZero: number | undefined;
+  /** The first unit that has not been stored. */
+  let next = 0;
+  const storeZeros = (end: number): void => {
+    if (next < end) encoder.encodeZeros?.(firstUnit + next, end - next, out);
+  };
   for await (const { offset, bytes } of chunks) {
     for (let at = 0; at < bytes.length; at += unit) {
       const index = (offset + at) / unit - firstUnit;
@@ -84,6 +89,8 @@ async function encodePass(
       if (!zero) data += 1;
       else if (kept) keptZero = index;
       else zeros += 1;
+      storeZeros(index);
+      next = index + 1;
       const before = out.length;
       units[index] = encoder.encode(
         content,
@@ -94,6 +101,7 @@ async function encodePass(
       sizes[index] = out.length - before;
     }
   }
+  storeZeros(count);
   out.addZeros(alignUp(out.length, shape.alignment) - out.length);
   return { units, sizes, keptZero };
 }

@@ -1,11 +1,12 @@
 /** Decides everything about a transfer before its first data byte is read. */
 import { createHash } from "node:crypto";
 import { type Extent, endOf } from "../bytes/range.ts";
-import { alignUp, MiB } from "../bytes/units.ts";
+import { alignUp, GiB, MiB } from "../bytes/units.ts";
 import { GUEST_BLOCK } from "../digest/guest-digest.ts";
 import { Fault } from "../fault/fault.ts";
 import { inTurns } from "../flow/in-turns.ts";
 import type { Coding, Image, Layout, PackedLayout } from "../format/format.ts";
+import { coverDisk } from "../plan/cover.ts";
 import { planFlat } from "../plan/flat.ts";
 import { planPacked } from "../plan/packed.ts";
 import type { Slot } from "../plan/slot.ts";
@@ -26,6 +27,11 @@ const PACKED_LARGE_SEGMENT = 64 * MiB;
 const PACKED_FILE_SEGMENT = 16 * MiB;
 /** Parts smaller than this make a large object slow to read (Swift serves only one a second after the tenth). */
 const SMALLEST_PART = MiB;
+
+/** Zeros of a segment, where they are stored: deflate makes some 8 MiB of them, more than any store's smallest part. */
+const ZERO_SPAN = 8 * GiB;
+/** What a run of zeros takes at most, as a fraction of it. */
+const ZERO_SHARE = 1 / 500;
 
 export interface PlanRequest {
   readonly image: Image;
@@ -164,21 +170,24 @@ async function packed(
   const large = atLeast > SMALLEST_PART ? PACKED_LARGE_SEGMENT : PACKED_SEGMENT;
   const wished = segment ?? (parts ? large : PACKED_FILE_SEGMENT);
   const size = Math.max(wished, alignUp(atLeast, alignment), alignment);
-  const { slots, upper } = await planPacked(inTurns(storedExtents(image, layout, signal), signal), {
+  // Head and tail are parts too.
+  const maxSlots = limits.maxParts - 2;
+  const { slots: holding, upper } = await planPacked(inTurns(storedExtents(image, layout, signal), signal), {
     size: image.virtualSize,
     alignment,
     segment: Math.max(alignment, size - (size % alignment)),
-    // Head and tail are parts too.
-    maxSlots: limits.maxParts - 2,
+    maxSlots,
     unit,
     maxStored,
     tableSpan: layout.tableSpan,
     atLeast,
     firstNumber: 2,
   });
+  const covering = { size: image.virtualSize, alignment, span: ZERO_SPAN, maxSlots, firstNumber: 2 };
+  const slots = layout.zeros === undefined ? holding : coverDisk(holding, covering);
   const headLength = layout.headLength(upper, 0);
   // The last segment may be larger by what would be too little to stand alone.
-  const most = Math.ceil((size + atLeast) / unit + 1) * maxStored;
+  const most = Math.ceil((size + atLeast) / unit + 1) * maxStored + zerosOf(slots, layout);
   if (parts && most > limits.maxPart) {
     throw new Fault(
       "LIMIT_EXCEEDED",
@@ -197,6 +206,13 @@ async function packed(
     atLeast,
     adopts: adopt === "coded units" ? commonCoding(image, layout) : undefined,
   };
+}
+
+/** Most bytes that the zeros of a slot are stored in. */
+function zerosOf(slots: readonly Slot[], { zeros }: PackedLayout): number {
+  if (zeros === undefined) return 0;
+  const longest = slots.reduce((most, { range, data }) => Math.max(most, range.length - data), 0);
+  return Math.ceil(longest * ZERO_SHARE);
 }
 
 /** The coding whose units can go from the image to the layout as they are. */

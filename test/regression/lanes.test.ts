@@ -4,6 +4,7 @@ import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { KiB, MiB } from "../../src/bytes/units.ts";
 import { formatByUserName } from "../../src/format/registry.ts";
+import { vhd } from "../../src/format/vhd/vhd.ts";
 import { memorySource } from "../../src/source/memory/memory.ts";
 import type { Producer, SegmentJob } from "../../src/transfer/job.ts";
 import { LaneBuffers } from "../../src/transfer/lane-buffers.ts";
@@ -79,8 +80,7 @@ describe("an image of large blocks that stand plain", () => {
     const size = 1024 * MiB;
     const file = handMade({ type: 3, size, uuid: "00".repeat(16), blockSize: 256 * MiB });
     const source = memorySource(file, "large.vhd");
-    const { reader } = formatByUserName("vhd");
-    await using image = await reader.open({ source, gate: closedGate, allowAmplification: false }, never);
+    await using image = await vhd.reader.open({ source, gate: closedGate, allowAmplification: false }, never);
     expect(image.unit).toBe(256 * MiB);
     const layout = formatByUserName(format).writer.layout({ virtualSize: size, seed: new Uint8Array(16) });
     await using destination = await world.engine.places.destination(world.path("out"), never);

@@ -1,9 +1,9 @@
 /** Raw: the file's bytes are the guest's. */
 import { alignUp, SECTOR } from "../../bytes/units.ts";
 import { Fault } from "../../fault/fault.ts";
-import type { Format, Image, OpenRequest } from "../format.ts";
+import type { Image, OpenRequest, ReadableFormat } from "../format.ts";
 
-export const raw: Format = {
+export const raw: ReadableFormat = {
   name: "raw",
   summary: "plain bytes; holes are found with SEEK_HOLE",
   reader: {

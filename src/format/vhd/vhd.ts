@@ -3,12 +3,12 @@
  * Sources: Microsoft, "Virtual Hard Disk Image Format Specification", version 1.0, 2006; QEMU's driver, where the
  * specification is silent.
  */
-import type { Format } from "../format.ts";
+import type { ReadableFormat } from "../format.ts";
 import { blockEncoder, dynamicLayout, fixedLayout } from "./layout.ts";
 import { vhdReader } from "./reader.ts";
 
 /** Reads every VHD; writes dynamic ones. */
-export const vhd: Format = {
+export const vhd: ReadableFormat = {
   name: "vhd",
   summary: "Virtual PC and Hyper-V disks; reads fixed, dynamic and differencing ones, writes dynamic ones",
   reader: vhdReader("vhd"),
@@ -16,7 +16,7 @@ export const vhd: Format = {
 };
 
 /** Guest bytes in guest order, with a footer behind them. */
-export const vhdFixed: Format = {
+export const vhdFixed: ReadableFormat = {
   name: "vhd-fixed",
   summary: "VHD whose bytes stand in guest order, as Azure takes them (there, round up to 1M)",
   reader: vhdReader("vhd-fixed"),

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { alignUp, GiB } from "../../../src/bytes/units.ts";
-import type { Format, Image } from "../../../src/format/format.ts";
+import type { Image, ReadableFormat } from "../../../src/format/format.ts";
 import { zvhd, zvhd2 } from "../../../src/format/zvhd/zvhd.ts";
 import { memorySource } from "../../../src/source/memory/memory.ts";
 import { closedGate } from "../../support/gate.ts";
@@ -15,7 +15,7 @@ const LARGE = "../shared/samples/zvhd";
 const HAVE_LARGE = existsSync(LARGE);
 const load = (path: string) => gunzipSync(readFileSync(`${path}.gz`));
 
-function open(format: Format, bytes: Uint8Array): Promise<Image> {
+function open(format: ReadableFormat, bytes: Uint8Array): Promise<Image> {
   const source = memorySource(bytes, "golden");
   return format.reader.open({ source, gate: closedGate, allowAmplification: false }, never);
 }
@@ -56,7 +56,7 @@ describe("images that Huawei's own driver wrote", () => {
   });
 
   test("carry the marks that we probe for", () => {
-    const probe = (format: Format, name: string) => {
+    const probe = (format: ReadableFormat, name: string) => {
       const bytes = load(`${SMALL}/${name}`);
       return format.reader.probe({
         head: bytes.subarray(0, 65536),

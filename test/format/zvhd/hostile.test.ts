@@ -3,7 +3,7 @@ import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Fault, type FaultCode } from "../../../src/fault/fault.ts";
-import type { Format } from "../../../src/format/format.ts";
+import type { ReadableFormat } from "../../../src/format/format.ts";
 import { zvhd, zvhd2 } from "../../../src/format/zvhd/zvhd.ts";
 import { memorySource } from "../../../src/source/memory/memory.ts";
 import { closedGate } from "../../support/gate.ts";
@@ -15,7 +15,7 @@ const never = new AbortController().signal;
 const load = (name: string) => gunzipSync(readFileSync(`native-fixtures/zvhd-small/${name}.gz`));
 const golden = { zvhd: load("g.zvhd"), zvhd2: load("g.zvhd2") };
 
-const open = (format: Format, bytes: Uint8Array) => {
+const open = (format: ReadableFormat, bytes: Uint8Array) => {
   const source = memorySource(bytes, "bad.img");
   return format.reader.open({ source, gate: closedGate, allowAmplification: false }, never);
 };

@@ -1,7 +1,13 @@
 import { constants, inflateRawSync, zstdDecompressSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { GiB, KiB, MiB, TiB } from "../../../src/bytes/units.ts";
-import type { Compression, Format, Image, LayoutOptions, StoredSegment } from "../../../src/format/format.ts";
+import type {
+  Compression,
+  Image,
+  LayoutOptions,
+  ReadableFormat,
+  StoredSegment,
+} from "../../../src/format/format.ts";
 import { storedDeflate, storedZstd } from "../../../src/format/zvhd/stored.ts";
 import { zvhd, zvhd2 } from "../../../src/format/zvhd/zvhd.ts";
 import { memorySource } from "../../../src/source/memory/memory.ts";
@@ -18,11 +24,11 @@ const variants = [
   ["zvhd2 zstd", zvhd2, "zstd", decodeZvhd2],
 ] as const;
 
-function open(format: Format, source: Source): Promise<Image> {
+function open(format: ReadableFormat, source: Source): Promise<Image> {
   return format.reader.open({ source, gate: closedGate, allowAmplification: false }, never);
 }
 
-async function readStart(format: Format, bytes: Uint8Array, length: number): Promise<Buffer> {
+async function readStart(format: ReadableFormat, bytes: Uint8Array, length: number): Promise<Buffer> {
   const image = await open(format, memorySource(bytes, "ours"));
   return readGuest({ ...image, virtualSize: length });
 }

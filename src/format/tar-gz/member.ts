@@ -1,0 +1,39 @@
+/** Members of a gzip file (RFC 1952): each decodes alone, and what they decode to stands one behind the other. */
+import { crc32, deflateRawSync } from "node:zlib";
+import { encodeDeflate } from "../../codec/codec.ts";
+
+/** Deflate; no name, no time, no system: equal content gives equal bytes. */
+const HEADER = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff);
+const TRAILER = 8;
+
+/** The pieces of one member, in order; good until the next call. */
+export type Member = readonly [header: Uint8Array, coded: Uint8Array, trailer: Uint8Array];
+
+export function memberLength(member: Member): number {
+  return member.reduce((sum, piece) => sum + piece.length, 0);
+}
+
+/** @param level 0: stored plain. */
+export function memberOf(bytes: Uint8Array, level: number): Member {
+  const coded = level === 0 ? bytes : encodeDeflate(bytes, level);
+  const plain = level === 0 || coded.length > bytes.length;
+  return [HEADER, plain ? deflateRawSync(bytes, { level: 0 }) : coded, trailerOf(bytes)];
+}
+
+/** Most bytes of a member of so many: a stored block of deflate takes up to 64 KiB and five bytes more. */
+export function longestMember(length: number): number {
+  return HEADER.length + length + 5 * (Math.ceil(length / 16_383) + 1) + TRAILER;
+}
+
+/** As short as deflate makes it, for what is made once and used often. */
+export function denseMember(bytes: Uint8Array): Uint8Array {
+  return Buffer.concat([HEADER, deflateRawSync(bytes, { level: 9 }), trailerOf(bytes)]);
+}
+
+/** CRC-32 and length of what was coded. */
+function trailerOf(bytes: Uint8Array): Uint8Array {
+  const trailer = Buffer.alloc(TRAILER);
+  trailer.writeUInt32LE(crc32(bytes), 0);
+  trailer.writeUInt32LE(bytes.length % 2 ** 32, 4);
+  return trailer;
+}
