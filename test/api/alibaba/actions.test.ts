@@ -1,5 +1,6 @@
 /** What exports, imports and copies do when nothing stands in their way. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { region } from "../../../src/catalog/region.ts";
 import { ROOT, storedDisk, storedImage } from "../../service/world.ts";
 import { type Alibaba, alibaba, BOB_KEY, COPY, EXPORT, FAILED, IMPORT, type Params } from "./alibaba.ts";
 
@@ -233,5 +234,31 @@ describe("CopyImage", () => {
     ]);
     await file.record.apply(ids[0] ?? "", FAILED("IO"), time);
     expect(await started()).toEqual([ids[5]]);
+  });
+
+  it("D3 CP-16 takes a slot in both regions or none, and lets those pass whose regions are free", async () => {
+    const { file, service, time } = ali.here.world;
+    const place = { region: "north", provider: "oss", container: "n", location: "oss://n/" } as const;
+    await service.regions.register(ROOT, region({ id: "north", imageStore: "north-images" }));
+    await service.destinations.register(ROOT, { ...place, name: "north-images" });
+    let n = 0;
+    const asked = async (RegionId: string, DestinationRegionId: string) => {
+      n += 1;
+      const [id, store] = [`m-${n}`, `${RegionId}-images`];
+      await service.images.register(ROOT, storedImage({ id, name: id, region: RegionId, store }));
+      const name = { DestinationImageName: `copy-${n}` };
+      return ali.making(await copied({ ...name, ImageId: id, RegionId, DestinationRegionId }));
+    };
+    const started = async () =>
+      (await file.record.claim({ runner: "host-1", at: time, most: 10 })).map(({ id }) => id);
+    const first: string[] = [];
+    for (let m = 0; m < 5; m += 1) first.push(await asked("east", "west"));
+    const waiting = [await asked("north", "west"), await asked("east", "north"), await asked("west", "west")];
+    const free = await asked("north", "north");
+    expect(await started()).toEqual([...first, free]);
+    await file.record.apply(first[0] ?? "", FAILED("IO"), time);
+    // One slot is free in the east and one in the west: each goes to the one that has waited longest for it.
+    expect(await started()).toEqual(waiting.slice(0, 2));
+    expect(await started()).toEqual([]);
   });
 });

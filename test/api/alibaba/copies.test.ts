@@ -80,7 +80,7 @@ callers:
     await client.regions.replaceRegion({ region: { ...known, bandwidth } });
   }
 
-  it("CP-16 2.5 five are Creating and the sixth is Waiting; in the end all are Available", async () => {
+  it("CP-16 DI-2 five are Creating and the sixth is Waiting; in the end all are Available", async () => {
     const names = ["one", "two", "three", "four", "five", "six"];
     const images = await Promise.all(names.map(imported));
     await seen(TaskEventKind.SUCCEEDED, 6);
