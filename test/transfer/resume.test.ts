@@ -74,6 +74,7 @@ const SHAPES: [string, string, Wish][] = [
   ["vhd-fixed", "disk.raw", { format: "vhd-fixed" }],
   ["zvhd", "disk.raw", { format: "zvhd" }],
   ["zvhd2", "disk.raw", { format: "zvhd2" }],
+  ["tar.gz", "disk.raw", { format: "tar.gz" }],
   ["raw from a chained zvhd", "disk.zvhd", { format: "raw" }],
   ["zvhd2 from a chained zvhd", "disk.zvhd", { format: "zvhd2" }],
   ["qcow2 zlib from the same", "disk.qcow2", { format: "qcow2", compression: "zlib" }],
@@ -84,9 +85,9 @@ describe("a transfer that is interrupted, and asked for again", () => {
     "to a file writes only what is missing, and the same bytes: %s",
     async (_name, from, wish) => {
       const options = { segment: MiB, concurrency: 2, ...wish };
-      const whole = await world.transfer(from, "whole", options);
-      const expected = startOf("whole");
-      rmSync(path("whole"));
+      const whole = await world.transfer(from, "out", options);
+      const expected = startOf("out");
+      rmSync(path("out"));
 
       const first = watched(3);
       await expect(world.transfer(from, "out", { ...options, ...first })).rejects.toMatchObject({
