@@ -203,6 +203,25 @@ describe("CopyImage", () => {
     expect(await image(await copied({ DestinationRegionId: "east" }))).toMatchObject({ encrypted: "no" });
   });
 
+  it.each([
+    ["CP-6", "the key of the service", {}, "service-key/west"],
+    ["CP-7", "the key that is named", { KMSKeyId: "key-1" }, "key-1"],
+    ["CP-8", "the algorithm that is named", { EncryptAlgorithm: "AES-256" }, "service-key/west"],
+  ])("%s encrypts with %s, and shows it", async (_, __, params, key) => {
+    await ali.set.project("p1", { ownKeys: "allowed", keyService: "authorized" });
+    const open = { ownKeys: "allowed", encryptOnCopy: "allowed", encryptAlgorithms: ["AES-256"] } as const;
+    for (const id of ["east", "west"]) await ali.set.region(id, open);
+    await ali.set.key({});
+    const id = await copied({ Encrypted: "true", ...params });
+    expect(await image(id)).toMatchObject({
+      encrypted: "yes",
+      key,
+      encryption: { key, algorithm: "AES-256" },
+    });
+    const { body } = await ali.ask("DescribeImages", { RegionId: "west", ImageId: id, Status: "Waiting" });
+    expect(JSON.stringify(body)).toContain('"Encrypted":true');
+  });
+
   it("CP-14 takes a shared image within its region", async () => {
     await ali.set.image("image-1", { sharedWith: ["p2"] });
     const { status } = await ali.ask("CopyImage", { ...COPY, DestinationRegionId: "east" }, BOB_KEY);
