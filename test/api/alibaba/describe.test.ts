@@ -103,6 +103,7 @@ describe("DescribeTasks", () => {
     expect(await idsOf({ TaskIds: `${first},t-0` })).toEqual([first]);
     expect(await idsOf({ TaskAction: "ImportImage" })).toEqual([second]);
     expect(await idsOf({ TaskAction: "ResetDisk" })).toEqual([]);
+    expect(await idsOf({ TaskGroupId: "group-1" })).toEqual([]);
     expect(await idsOf({ "ResourceIds.1": body.ImageId, "ResourceIds.2": "m-0" })).toEqual([second]);
     expect(await idsOf({ "ResourceIds.1": body.ImageId, "ResourceIds.2": "image-1" })).toEqual([
       second,

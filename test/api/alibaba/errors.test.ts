@@ -510,7 +510,7 @@ describe("CopyImage refuses", () => {
     ["CP-E49", "a resource group that is not there", { params: { ResourceGroupId: "rg-1" } }],
     [
       "CP-E50",
-      "an image that a cancelled copy still holds",
+      "an image that a cancelled copy still holds (D4)",
       {
         async before(on) {
           const { body } = await on.ask("CopyImage", COPY);

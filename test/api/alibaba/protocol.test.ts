@@ -441,16 +441,17 @@ describe("what any action may meet", () => {
     expect((await refused("ExportImage", EXPORT)).status).toBe(200);
   });
 
-  it("WR-E16 a daemon that is going down takes nothing more", async () => {
-    const { service } = ali.here.world;
-    const down = new Fault("CANCELED", "the daemon is stopping");
-    await using closing = await alibaba({ service: { ...service, copyImage: () => Promise.reject(down) } });
-    expect(await closing.ask("CopyImage", COPY)).toMatchObject({
+  it("WR-E16 nothing is accepted while the disk of the record is full, and all is again when it is not", async () => {
+    const { record } = ali.here.world.file;
+    const { accept } = record;
+    record.accept = () => Promise.reject(new Fault("NO_SPACE", "record.db: the disk is full"));
+    expect(await refused("CopyImage", COPY)).toEqual({
       status: 503,
-      body: {
-        Code: "ServiceUnavailable",
-        Message: "The request has failed due to a temporary failure of the server.",
-      },
+      Code: "ServiceUnavailable",
+      Message: "The request has failed due to a temporary failure of the server.",
+      again: null,
     });
+    record.accept = accept;
+    expect((await refused("CopyImage", COPY)).status).toBe(200);
   });
 });
