@@ -1,5 +1,6 @@
 /** SIGKILL at any moment of a task: the next daemon goes on, and what it makes is whole. */
 import { spawn } from "node:child_process";
+import { createDecipheriv } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -71,6 +72,27 @@ describe("a daemon that is killed again and again", () => {
       expect(readFileSync(quay.path(path)).equals(disk)).toBe(true);
     }
     expect(await quay.record.slotsInUse()).toEqual([]);
+  });
+
+  it("brings an encrypted copy to its end with the key that it began with", async () => {
+    const key = { key: "key-1", image: "west-b" };
+    await quay.dataKeys.make(key.key);
+    const encryption = await quay.dataKeys.wrapFresh(key.image, key.key);
+    const copy = copyOf("east-a", key.image, "raw");
+    if (copy.kind !== "copy") throw new Error("it is a copy");
+    const spec = { ...copy, to: { ...copy.to, encryption } };
+    const task = await quay.accept(spec, { bandwidth: 4096 * KiB });
+    await quay.handOver();
+    for (const progress of [20, 45, 75]) await killWhen((told) => told.progress >= progress);
+    for (const kind of ["sealing", "committing"]) await killWhen((told) => told.kind === kind);
+    await quay.takeBack();
+    await quay.start();
+    expect(await quay.ended(task.id)).toMatchObject({ state: "succeeded", progress: 100 });
+    const bytes = readFileSync(quay.path("west/west-b-0"));
+    expect(bytes.equals(disk)).toBe(false);
+    const dataKey = await quay.dataKeys.unwrap(key.image, encryption);
+    const plain = createDecipheriv("aes-256-ctr", dataKey, Buffer.alloc(16)).update(bytes);
+    expect(plain.equals(disk)).toBe(true);
   });
 
   it("carries out a cancel that it had accepted before", async () => {
