@@ -241,7 +241,7 @@ describe("a request that is repeated with its token", () => {
       await ask();
       await rehearse(acceptance);
     };
-    expect(await reasonOf(ask({ bandwidth: 7 }))).toBe("export-unfinished");
+    expect(await reasonOf(ask({ bandwidth: 7 }))).toBe("token-mismatch");
     expect(await reasonOf(ask({ bandwidth: 7 }))).toBe("token-mismatch");
   });
 });

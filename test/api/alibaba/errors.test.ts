@@ -524,6 +524,18 @@ describe("CopyImage refuses", () => {
   ];
   it.each(rows)("%s %s", (rule, _, row) => meets(rule, "CopyImage", COPY, row));
 
+  it("CP-E50 an image that changes after it was looked at, and takes it when it is asked again", async () => {
+    const { record } = ali.here.world.file;
+    const { rehearse } = record;
+    record.rehearse = async (acceptance) => {
+      record.rehearse = rehearse;
+      await rehearse(acceptance);
+      await ali.set.image("image-1", { description: "another" });
+    };
+    await meets("CP-E50", "CopyImage", COPY, {});
+    expect((await ali.ask("CopyImage", COPY)).status).toBe(200);
+  });
+
   it("CP-E24 DeleteImage of a copy that is not made yet (CP-15)", async () => {
     const { body } = await ali.ask("CopyImage", COPY);
     await meets("CP-E24", "DeleteImage", { RegionId: "west", ImageId: body.ImageId }, {});
