@@ -121,6 +121,7 @@ export async function openDaemon(env: Environment, options: DaemonOptions): Prom
     newId,
     existing: places.existing,
     formats: new Map(FORMATS.map(({ name }) => [name, fileEnding(name)])),
+    readable: new Set(FORMATS.filter(({ reader }) => reader !== undefined).map(({ name }) => name)),
     checkWrite: checkWriteOptions,
     allowsUrl: (url) => isAllowed(url, settings.urls),
     roots: new Set(Object.keys(settings.roots)),

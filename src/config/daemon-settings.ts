@@ -28,6 +28,8 @@ const port = z.int().min(0).max(65_535);
 const count = z.int().min(0);
 const permission = z.enum(["allowed", "refused"]);
 const format = z.enum(FORMATS.map((known) => known.name));
+/** Of what is read: an image that is kept, or a volume. */
+const readable = z.enum(FORMATS.filter(({ reader }) => reader !== undefined).map((known) => known.name));
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "a SHA-256: 64 hex digits in lower case");
 
 /** Bytes, or `64K`, `1.5G`. */
@@ -44,7 +46,7 @@ const size = z
   });
 
 const imageWrite = z.strictObject({
-  format,
+  format: readable,
   compression: z.enum(["none", "zlib", "zstd"]).exactOptional(),
   level: z.int().exactOptional(),
   clusterSize: size.exactOptional(),
@@ -158,7 +160,7 @@ const volume = z.strictObject({
   path: text,
   name: text.exactOptional(),
   description: z.string().exactOptional(),
-  format: format.exactOptional(),
+  format: readable.exactOptional(),
   /** Bytes of the disk; absent: as its content says. */
   size: size.exactOptional(),
   imageMetadata: z.record(z.string(), z.string()).exactOptional(),

@@ -9,7 +9,7 @@ import { namesForDisks } from "./objects.ts";
 import type { ServicePorts } from "./ports.ts";
 import { refusal } from "./refusal.ts";
 import type { ImportRequest, NewImage } from "./request.ts";
-import { checkDescription, checkId, checkName, checkWrite, malformed } from "./wellformed.ts";
+import { checkDescription, checkId, checkName, checkReadable, checkWrite, malformed } from "./wellformed.ts";
 
 /** CP-10. */
 const MOST_TAGS = 20;
@@ -47,6 +47,7 @@ export async function reserveImage(
   write: WriteOptions = region.imageWrite,
 ): Promise<Reserved> {
   checkWrite(write, ports);
+  checkReadable(write.format, ports);
   const store = await storeOf(ports.record.catalogue, region);
   const { sameName: _, id = ports.newId(), ...described } = given;
   const createdAt = ports.now();
@@ -74,7 +75,7 @@ export async function reserveImage(
     ),
   });
   const ending = ports.formats.get(write.format) ?? "";
-  const objects = namesForDisks(`${id}${ending}`, entry.disks.length);
+  const objects = namesForDisks(`${id}${ending}`, entry.disks.length, ending);
   return { image: entry, to: { image: id, destination: store, objects, write } };
 }
 

@@ -36,6 +36,8 @@ export interface ServicePorts {
   ) => Promise<readonly string[]>;
   /** Every format that can be written, with the ending of its files, such as `.qcow2`. */
   readonly formats: ReadonlyMap<string, string>;
+  /** Those of them that can be read, too: images are kept in no other. */
+  readonly readable: ReadonlySet<string>;
   /** @throws Fault when the format takes none of these options, or not together. */
   readonly checkWrite: (write: WriteOptions) => void;
   /** Whether images may be imported from the URL, as far as the URL itself tells. */

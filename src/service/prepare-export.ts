@@ -4,6 +4,7 @@ import { type Image, isEncrypted } from "../catalog/image.ts";
 import type { Project } from "../catalog/project.ts";
 import type { Region } from "../catalog/region.ts";
 import type { Acceptance } from "../record/record.ts";
+import type { WriteOptions } from "../task/spec.ts";
 import type { Caller } from "./caller.ts";
 import { exportName, namesForDisks } from "./objects.ts";
 import type { ServicePorts } from "./ports.ts";
@@ -13,7 +14,7 @@ import { checkOpen } from "./region-rules.ts";
 import type { ExportRequest } from "./request.ts";
 import { owns, projectOf, regionNamed, usableDestination, visibleImage } from "./visible.ts";
 import { readableVolume } from "./volume-rules.ts";
-import { checkObjectName, checkWrite } from "./wellformed.ts";
+import { checkObjectName, checkReadable, checkWrite } from "./wellformed.ts";
 
 const WEEK_MS = 7 * 86_400_000;
 
@@ -31,17 +32,16 @@ export async function prepareExport(
   const region = await regionNamed(catalogue, source.region);
   checkRegion(region);
   checkOpen(region, "give images", "region-import-export");
-  const write = request.write ?? { format: source.format };
+  const write = writeOf(request, source);
   checkWrite(write, ports);
-  if (region.exportFormats !== "any" && !region.exportFormats.includes(write.format)) {
-    throw refusal("region-format", `region ${region.id} exports no ${write.format} images`);
-  }
+  if (request.verify === "read back") checkReadable(write.format, ports);
+  checkExportFormat(region, write.format);
   const destination = await usableDestination(catalogue, caller, request.destination);
   checkDestination(destination, region);
   const id = ports.newId();
   const ending = ports.formats.get(write.format) ?? "";
   const name = exportName(request.object, { from: source.id, task: id, ending });
-  const objects = namesForDisks(name, source.disks);
+  const objects = namesForDisks(name, source.disks, ending);
   for (const object of objects) checkObjectName(object);
   return {
     acceptance: {
@@ -66,6 +66,11 @@ export async function prepareExport(
     },
     absent: { destination, objects },
   };
+}
+
+function writeOf({ write, rawAs }: ExportRequest, { format }: ExportSource): WriteOptions {
+  if (write !== undefined) return write;
+  return { format: format === "raw" ? (rawAs ?? format) : format };
 }
 
 interface ExportSource extends Pick<Acceptance, "volumes" | "unchanged"> {
@@ -142,6 +147,13 @@ function checkRegion(region: Region): void {
   if (region.importExport === "refused") {
     throw refusal("region-import-export", `region ${region.id} imports and exports no images`);
   }
+}
+
+/** Where raw disks may go out, they may go out in archives. */
+function checkExportFormat({ id, exportFormats }: Region, format: string): void {
+  if (exportFormats === "any" || exportFormats.includes(format)) return;
+  if (format === "tar.gz" && exportFormats.includes("raw")) return;
+  throw refusal("region-format", `region ${id} exports no ${format} images`);
 }
 
 /** EX-7. */

@@ -12,7 +12,7 @@ import { checkOpen } from "./region-rules.ts";
 import type { ImportRequest } from "./request.ts";
 import { projectOf, regionNamed, usableDestination } from "./visible.ts";
 import { osTypeOf, readableVolume } from "./volume-rules.ts";
-import { checkFormat, checkObjectName, checkPath, checkUrl, malformed } from "./wellformed.ts";
+import { checkObjectName, checkPath, checkReadable, checkUrl, malformed } from "./wellformed.ts";
 
 /** IM-12: one system disk and sixteen others. */
 const MOST_DISKS = 17;
@@ -44,7 +44,7 @@ export async function prepareImport(
   checkOpen(region, "take images", "region-import-export");
   const volumes: Versioned<Volume>[] = [];
   for (const { source, format, virtualSize } of disks) {
-    if (format !== undefined) checkFormat(format, ports);
+    if (format !== undefined) checkReadable(format, ports);
     if (virtualSize !== undefined && !(Number.isSafeInteger(virtualSize) && virtualSize > 0)) {
       throw malformed("virtualSize", "the size of a disk is a whole number of bytes");
     }

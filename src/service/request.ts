@@ -41,6 +41,8 @@ export interface ExportRequest extends Asked {
     | { readonly is: "made"; readonly prefix?: string };
   /** Absent: the format in which the image is kept. */
   readonly write?: WriteOptions;
+  /** The format of an image that is kept raw, where `write` is absent; absent: raw. */
+  readonly rawAs?: string;
   /** What may not be exported twice at once: the image to one destination (FJ-6), or the image at all (EX-E13). */
   readonly alone?: "image and destination" | "image";
   /** Largest image that is taken (EX-9, EX-10); absent: any. */

@@ -57,14 +57,17 @@ export function checkToken(token: string): void {
   }
 }
 
-export function checkFormat(format: string, { formats }: Pick<ServicePorts, "formats">): void {
-  if (!formats.has(format)) {
-    throw malformed("format", `${JSON.stringify(format)} is no format that can be written`);
+/** Of what is read, now or later. */
+export function checkReadable(format: string, { readable }: Pick<ServicePorts, "readable">): void {
+  if (!readable.has(format)) {
+    throw malformed("format", `${JSON.stringify(format)} is no format that can be read`);
   }
 }
 
 export function checkWrite(write: WriteOptions, ports: Pick<ServicePorts, "formats" | "checkWrite">): void {
-  checkFormat(write.format, ports);
+  if (!ports.formats.has(write.format)) {
+    throw malformed("format", `${JSON.stringify(write.format)} is no format that can be written`);
+  }
   try {
     ports.checkWrite(write);
   } catch (error) {

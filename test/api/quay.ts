@@ -50,6 +50,7 @@ export async function quayEndpoint(size: number): Promise<QuayEndpoint> {
     },
     existing: async ({ location }, objects) => objects.filter((object) => existsSync(join(location, object))),
     formats: new Map(FORMATS.map(({ name }) => [name, fileEnding(name)])),
+    readable: new Set(FORMATS.filter(({ reader }) => reader !== undefined).map(({ name }) => name)),
     checkWrite: checkWriteOptions,
     allowsUrl: () => false,
     roots: new Set(["yard"]),

@@ -7,6 +7,7 @@ import {
   BOB,
   change,
   EXPORT,
+  IMPORT,
   never,
   ROOT,
   reasonOf,
@@ -28,6 +29,42 @@ const objectsOf = async (given: Partial<ExportRequest>) => {
   const { spec } = (await ask(given)).task;
   return spec.kind === "export" ? spec.objects : [];
 };
+
+describe("an export to an archive", () => {
+  it("is named <name>.raw.tar.gz, with the disk before all of the ending", async () => {
+    await change(here, { image: { disks: [storedDisk("s-1"), storedDisk("s-2", { kind: "data" })] } });
+    const write = { format: "tar.gz" };
+    expect(await objectsOf({ write, object: { is: "made", prefix: "p" } })).toEqual([
+      expect.stringMatching(/^p_image-1_id-\d+_system\.raw\.tar\.gz$/),
+      expect.stringMatching(/^p_image-1_id-\d+_data1\.raw\.tar\.gz$/),
+    ]);
+  });
+
+  it("is what an image that is kept raw becomes where the caller wants that", async () => {
+    await change(here, { image: { format: "raw" } });
+    expect(await objectsOf({ object: { is: "made" }, rawAs: "tar.gz" })).toEqual([
+      expect.stringMatching(/\.raw\.tar\.gz$/),
+    ]);
+  });
+
+  it("is not what other images become", async () => {
+    expect(await objectsOf({ object: { is: "made" }, rawAs: "tar.gz" })).toEqual([
+      expect.stringMatching(/\.qcow2$/),
+    ]);
+  });
+
+  it("cannot be read back, and no image is kept in one", async () => {
+    const write = { format: "tar.gz" };
+    expect(await reasonOf(ask({ write, verify: "read back" }))).toBe("malformed");
+    await change(here, { east: { imageWrite: write } });
+    expect(await reasonOf(here.service.importImage(ANN, IMPORT, never))).toBe("malformed");
+    const [disk] = IMPORT.disks;
+    const disks = disk === undefined ? [] : [{ ...disk, format: "tar.gz" }];
+    expect(await reasonOf(here.service.importImage(ANN, { ...IMPORT, region: "west", disks }, never))).toBe(
+      "malformed",
+    );
+  });
+});
 
 describe("an export", () => {
   it("is accepted with all that was asked for", async () => {

@@ -8,6 +8,8 @@ import { refused } from "./refused.ts";
 import { format, given, required, token } from "./words.ts";
 
 const NAME = "ExportImage";
+/** 2.4: exports in RAW are archives that hold the disk. */
+const RAW = "tar.gz";
 /** EX-12: no other name counts. */
 const ROLE = "AliyunECSImageExportDefaultRole";
 
@@ -80,7 +82,8 @@ async function requestOf(asked: Asked): Promise<ExportRequest> {
     from: { kind: "image", image },
     destination: await destinationOf(asked, bucket, region),
     object: { is: "made", ...given("prefix", prefix) },
-    ...(written === undefined ? {} : { write: { format: written } }),
+    ...(written === undefined ? {} : { write: { format: written === "raw" ? RAW : written } }),
+    rawAs: RAW,
     // EX-E13.
     alone: "image",
     // EX-9, EX-10.

@@ -84,6 +84,8 @@ export function format(parameters: Parameters, name: string, error: Rule): strin
 /** How the document writes a format of ours. */
 export function formatWord(name: string): string {
   if (name.startsWith("vhd")) return "VHD";
+  // 2.4: a raw disk in an archive.
+  if (name === "tar.gz") return "RAW";
   return name === "qcow2" ? name : name.toUpperCase();
 }
 

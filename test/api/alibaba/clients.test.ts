@@ -1,4 +1,5 @@
 /** A daemon beside an OSS, asked by Alibaba's own clients, which know nothing of diskferry: from a file in a bucket to a file in a bucket. */
+import { execFileSync } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { setTimeout as sleep } from "node:timers/promises";
