@@ -24,7 +24,7 @@ export interface Project {
   readonly exports: "allowed" | "refused";
   /** Whether the project may bring keys of its own. */
   readonly ownKeys: "allowed" | "refused";
-  /** Whether what is written must be encrypted when nothing is said. */
+  /** Whether copies are encrypted when nothing is said, and never plain. */
   readonly defaultEncryption: "on" | "off";
   /** Key management: not in use, in use, or in use and open to this service. */
   readonly keyService: "disabled" | "enabled" | "authorized";

@@ -31,7 +31,9 @@ export async function transfer(
   const { image, layout, destination } = request;
   const { borders, copies } = await storedParts(request, signal);
   const plan = await planTransfer({ ...request, ...borders, limits: destination.limits }, signal);
-  const { laneMemory, total, slots } = plan;
+  const { total, slots } = plan;
+  // Ciphertext stands beside the plain text: the chunk that is sent, and the one that is still hashed.
+  const laneMemory = plan.laneMemory + (destination.cipher === undefined ? 0 : 2 * plan.chunk);
   const lanes = laneCount(request, laneMemory, ports.producer);
   await ports.onPlan?.({ slots: slots.length, total, lanes, laneMemory });
   const earlier = await landedEarlier(request, plan, ports, signal);

@@ -1,6 +1,10 @@
 /** What another source holds encrypted, decrypted as it is read. */
+import { KiB } from "../../bytes/units.ts";
 import { type ContentCipher, contentStream } from "../../cipher/content-cipher.ts";
 import type { Source } from "../source.ts";
+
+/** Bytes that are decrypted at a time: what they become stands beside them until it is copied back. */
+const STEP = 256 * KiB;
 
 /**
  * Holes and known zeros of the source are those of its ciphertext: they mean nothing here, so all is data. Nor may a
@@ -14,7 +18,8 @@ export function decryptedSource(source: Source, cipher: ContentCipher): Source {
     version: source.version,
     async read(into, position, signal) {
       await source.read(into, position, signal);
-      into.set(contentStream(cipher, position)(into));
+      const decrypt = contentStream(cipher, position);
+      for (let at = 0; at < into.length; at += STEP) into.set(decrypt(into.subarray(at, at + STEP)), at);
     },
     ...(source.prefetch === undefined ? {} : { prefetch: (range) => source.prefetch?.(range) }),
     ...(parts === undefined
