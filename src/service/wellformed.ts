@@ -17,19 +17,21 @@ const CONTROL = /[\u0000-\u001f\u007f]/;
 
 /** Nothing that a directory would take for another place, and nothing that a log would break at. */
 export function checkObjectName(name: string): void {
+  if (isObjectName(name)) return;
+  throw malformed("object", "the object's name cannot be: use 1 to 1000 bytes, and no empty, . or .. part");
+}
+
+export function isObjectName(name: string): boolean {
   const bytes = Buffer.from(name);
-  const segments = name.split("/");
-  if (
-    bytes.length === 0 ||
-    bytes.length > MOST_OBJECT_BYTES ||
-    CONTROL.test(name) ||
-    name.includes("\\") ||
-    !isUtf8(bytes) ||
-    !name.isWellFormed() ||
-    segments.some((segment) => segment === "" || segment === "." || segment === "..")
-  ) {
-    throw malformed("object", "the object's name cannot be: use 1 to 1000 bytes, and no empty, . or .. part");
-  }
+  return (
+    bytes.length > 0 &&
+    bytes.length <= MOST_OBJECT_BYTES &&
+    !CONTROL.test(name) &&
+    !name.includes("\\") &&
+    isUtf8(bytes) &&
+    name.isWellFormed() &&
+    name.split("/").every((segment) => segment !== "" && segment !== "." && segment !== "..")
+  );
 }
 
 export function checkName(field: string, name: string, most = MOST_NAME): void {

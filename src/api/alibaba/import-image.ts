@@ -1,6 +1,7 @@
 /** ImportImage. */
 import { GiB } from "../../bytes/units.ts";
 import type { ImportRequest } from "../../service/request.ts";
+import { isObjectName } from "../../service/wellformed.ts";
 import type { ImportedDisk } from "../../task/spec.ts";
 import { madeImage } from "../../task/spec.ts";
 import type { Action, Asked } from "./asked.ts";
@@ -115,7 +116,7 @@ async function diskOf(asked: Asked, n: number, region: string): Promise<Imported
   const { parameters } = asked;
   const at = `DiskDeviceMapping.${n}`;
   const object = parameters.text(`${at}.OSSObject`) ?? "";
-  if (!isKey(object)) throw refused("import-key");
+  if (!isObjectName(object)) throw refused("import-key");
   const read = format(parameters, `${at}.Format`, "IM-E5");
   const size = sizeOf(parameters, at, n === 1 ? SIZES.system : SIZES.data);
   const bucket = parameters.text(`${at}.OSSBucket`) ?? "";
@@ -133,10 +134,4 @@ function sizeOf(parameters: Parameters, at: string, most: number): number | unde
   const size = Number(said);
   if (/^\d{1,5}$/.test(said) && size >= SIZES.least && size <= most) return size * GiB;
   throw refused("IM-E8");
-}
-
-/** OSS: 1 to 1023 bytes, and no slash or backslash before them. */
-function isKey(text: string): boolean {
-  const bytes = Buffer.byteLength(text);
-  return bytes >= 1 && bytes <= 1023 && !/^[/\\]/.test(text);
 }

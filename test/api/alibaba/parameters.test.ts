@@ -112,6 +112,7 @@ describe("ImportImage takes, or refuses,", () => {
       disk(2, { "DiskDeviceMapping.2.OSSObject": "" }),
       "MissingParameter",
     ],
+    ["IM-10", "an object that no store can have", object("a/../b"), "InvalidOSSObject.Malformed"],
     ["IM-11", "no size", {}],
     ["IM-11", "a system disk of 5 GiB", size(1, "5")],
     ["IM-11", "a system disk of 4", size(1, "4"), "InvalidImageSize"],
