@@ -4,6 +4,8 @@ const BLOCK = 512;
 const MOST_NAME = 100;
 /** Eleven octal digits; larger numbers stand in base 256. */
 const MOST_OCTAL = 8 ** 11 - 1;
+/** What a long name is called, as a file of its own. */
+const LONG_NAME = [".", ".", "@LongLink"].join("/");
 /** 1980-01-01: the same each time, and not so early that GNU tar warns of it. */
 const TIME = 315_532_800;
 
@@ -14,7 +16,7 @@ export function fileHeader(name: string, size: number): Uint8Array {
   if (bytes.length <= MOST_NAME) return own;
   const padded = Buffer.alloc(Math.ceil((bytes.length + 1) / BLOCK) * BLOCK);
   bytes.copy(padded);
-  return Buffer.concat([header(Buffer.from("././@LongLink"), bytes.length + 1, "L"), padded, own]);
+  return Buffer.concat([header(Buffer.from(LONG_NAME), bytes.length + 1, "L"), padded, own]);
 }
 
 function header(name: Uint8Array, size: number, type: "0" | "L"): Buffer {

@@ -134,6 +134,38 @@ callers:
     sameDisk(here.path("disk.raw"), "raw", here.path("exported.vhd"), "vpc");
   });
 
+  it("EX-9 DA-4 exports in RAW are one archive for each disk, which tar unpacks to <name>.raw", async () => {
+    const disk = (OSSObject: string) =>
+      new ecs.ImportImageRequestDiskDeviceMapping({ OSSBucket: "uploads", OSSObject });
+    const diskDeviceMapping = [disk("disk.qcow2"), disk("disk.qcow2")];
+    const importing = new ecs.ImportImageRequest({ regionId: "east", imageName: "pair", diskDeviceMapping });
+    const { body: made } = await sdk().importImage(importing);
+    await finished(made?.taskId ?? "");
+    const imageId = made?.imageId ?? "";
+    const place = { regionId: "east", imageId, OSSBucket: "exports", OSSPrefix: "RAW1" };
+    const { body } = await sdk().exportImage(new ecs.ExportImageRequest({ ...place, imageFormat: "raw" }));
+    const taskId = body?.taskId ?? "";
+    await finished(taskId);
+
+    const asked = new ecs.DescribeTaskAttributeRequest({ regionId: "east", taskId });
+    const shown =
+      (await sdk().describeTaskAttribute(asked)).body?.operationProgressSet?.operationProgress ?? [];
+    const items = shown.map(({ relatedItemSet }) => relatedItemSet?.relatedItem ?? []);
+    const names = items.map((item) => item.find(({ name }) => name === "OSSObject")?.value ?? "");
+    const stem = `RAW1_${imageId}_${taskId}`;
+    expect(names).toEqual([`${stem}_system.raw.tar.gz`, `${stem}_data1.raw.tar.gz`]);
+    expect(items.map((item) => item.find(({ name }) => name === "ImageFormat")?.value)).toEqual([
+      "RAW",
+      "RAW",
+    ]);
+    for (const name of names) {
+      const { content } = await bucket("exports").get(name);
+      execFileSync("tar", ["xzf", "-", "-C", here.path(".")], { input: content });
+      const unpacked = await readFile(here.path(name.replace(".tar.gz", "")));
+      expect(unpacked.equals(await readFile(here.path("disk.raw")))).toBe(true);
+    }
+  });
+
   it("IM-E5 IM-E8 DA-3 tells why what is in the bucket cannot be imported", async () => {
     qemuImg("create", "-f", "qcow2", here.path("large.qcow2"), "6G");
     await bucket("uploads").put("large.qcow2", await readFile(here.path("large.qcow2")));
