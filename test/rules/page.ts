@@ -15,12 +15,8 @@ export function pageOf(sources: readonly Source[], { tests }: Coverage): string 
     countsOf(sources, tests),
     ...sources.map((source) => sectionOf(source, tests)),
     "## Not made real, and why",
-    unmet.map(({ id, says, unmet: why }) => `- **${id}** ${says}. ${why}`).join("\n"),
-    "",
-  ]
-    .join("\n\n")
-    .trimEnd()
-    .concat("\n");
+    `${unmet.map(({ id, says, unmet: why }) => `- **${id}** ${says}. ${why}`).join("\n")}\n`,
+  ].join("\n\n");
 }
 
 function countsOf(sources: readonly Source[], tests: Coverage["tests"]): string {
@@ -42,7 +38,8 @@ function ruleOf({ id, says }: Rule, tests: readonly NamedTest[]): string {
     `- \`${file}\``,
     ...inFile.map(({ name }) => `  - ${plain(name)}`),
   ]);
-  return [`**${id}** ${says}.`, ...lines].join(lines.length === 0 ? "" : "\n").replace("\n", "\n\n");
+  const rule = `**${id}** ${says}.`;
+  return lines.length === 0 ? rule : `${rule}\n\n${lines.join("\n")}`;
 }
 
 /** Names hold what Markdown would take for its own. */
