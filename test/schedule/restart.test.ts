@@ -2,12 +2,12 @@
 import { readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Fault } from "../../src/fault/fault.ts";
-import type { Scheduler } from "../../src/schedule/scheduler.ts";
 import type { Destination } from "../../src/store/store.ts";
 import { digestOf, noise } from "../oracle/disk.ts";
 import { type Gate, partGate } from "./gate.ts";
 import { copyOf, exportOf, type Harbour, harbour, never, PART } from "./harbour.ts";
 import { holdEvent } from "./hold-event.ts";
+import { mortal } from "./mortal.ts";
 
 const disk = noise(85 * PART);
 
@@ -32,26 +32,6 @@ const landedWell = async (id: string) => {
   expect(await quay.ended(id)).toMatchObject({ state: "succeeded", progress: 100 });
   expect(readFileSync(quay.path("quay", "out.raw")).equals(disk)).toBe(true);
 };
-
-/** Of a daemon that is killed the record hears no more: call before it starts. */
-function mortal(): { readonly kill: (scheduler: Scheduler) => Promise<void> } {
-  const dead = new AbortController();
-  const real = quay.record;
-  quay.record = {
-    ...real,
-    apply: async (...event) => {
-      dead.signal.throwIfAborted();
-      return real.apply(...event);
-    },
-  };
-  return {
-    async kill(scheduler) {
-      dead.abort(new Fault("IO", "the daemon is dead"));
-      await scheduler.drain(0);
-      quay.record = real;
-    },
-  };
-}
 
 describe("a daemon that is drained", () => {
   it("starts nothing, lets the parts under way land, and queues the task again (FJ-33)", async () => {
@@ -113,7 +93,7 @@ describe("a daemon that is drained", () => {
 describe("a daemon that is killed", () => {
   it("goes on from the journal, and sends no part twice that has landed", async () => {
     gated(30);
-    const { kill } = mortal();
+    const { kill } = mortal(quay);
     const scheduler = await quay.start();
     const { id } = await quay.accept(exportOf("east-a", ["out.raw"]));
     await quay.until(id, ({ progress }) => progress === 40);
