@@ -37,9 +37,10 @@ describe("a task whose daemon ends in the midst of each run", () => {
     expect(lost.at(-1)?.progress).toBe(25);
   });
 
-  it("is held back from the third on, each time for longer", () => {
+  it("is held back from the third on, each time for longer, and not given up within half an hour", () => {
     const seconds = waits(losing(runningAt(1), startOver).slice(0, 11)).map((ms) => ms / 1000);
-    expect(seconds).toEqual([0, 0, 5, 10, 20, 40, 60, 60, 60, 60, 60]);
+    expect(seconds).toEqual([0, 0, 5, 10, 20, 40, 80, 160, 320, 600, 600]);
+    expect(seconds.reduce((sum, wait) => sum + wait)).toBeGreaterThanOrEqual(30 * 60);
   });
 
   it("is held back behind those that were held back before it, so that only one of them begins at a time", () => {
