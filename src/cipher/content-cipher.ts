@@ -4,8 +4,9 @@
  *     counter block = | number of the disk: 8 bytes | offset in the object / 16: 8 bytes |
  *
  * One counter block must never serve two contents under one key. None does: each image has a data key of its own, each
- * of its disks has counters of its own, and what a part of a disk is sent with again are the same bytes (an upload that
- * would hold others is not begun anew with the same key, see transfer/run.ts).
+ * of its disks has counters of its own, and a part that is sent again has the same bytes, being of the same source and
+ * made by the same rules; an unfinished upload that was begun otherwise is not replaced with the same key
+ * (transfer/run.ts).
  *
  * This hides what is stored and proves nothing: whoever can write to the store can change it unseen by the cipher. That
  * an object is what was sent rests on the store's ETags and checksums, which are those of the ciphertext, and on the

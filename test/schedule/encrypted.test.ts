@@ -26,7 +26,7 @@ import { startStrictOss, TEST_ACCOUNT } from "../support/oss/server.ts";
 import { configFor, md5, raw } from "../support/swift/drive.ts";
 import { SWIFT, SWIFT_REASON, startSwift } from "../support/swift.ts";
 import { type Gate, partGate } from "./gate.ts";
-import { type Harbour, harbour, importOf, never, PART } from "./harbour.ts";
+import { copyOf, type Harbour, harbour, importOf, never, PART } from "./harbour.ts";
 
 const disk = Buffer.concat([noise(5 * MiB), Buffer.alloc(4 * MiB), makeDisk(3 * MiB)]);
 const CALLER = { name: "ann", project: "p1", role: "user", requestId: "r" } as const;
@@ -293,6 +293,17 @@ describe("an encrypted copy", () => {
     );
     const back = await copied(image.id, { to: "east", encryption: NO });
     for (const index of [0, 1]) expect((await stored(back, index)).equals(disk)).toBe(true);
+  });
+
+  it("is not made of what is encrypted with nobody knows what", async () => {
+    await quay.start();
+    const { images } = quay.record.catalogue;
+    const id = await imported();
+    const { entry, version } = (await images.get(id)) ?? (undefined as never);
+    await images.replace({ ...entry, encrypted: "yes" }, version);
+    const task = await quay.accept(copyOf(id, "west-b", "raw"));
+    const { state, failure } = await quay.ended(task.id);
+    expect([state, failure?.code]).toEqual(["failed", "PRECONDITION"]);
   });
 
   it("whose key is lost before it begins fails, and leaves nothing behind", async () => {
