@@ -162,7 +162,7 @@ describe("after a crash", () => {
     const poison = await accepted(file.record, exportTask());
     let at = NOW;
     for (let lost = 1; lost <= 12; lost += 1) {
-      at += 60_000;
+      at += 600_000;
       const record = await file.reopen();
       expect(ids(await record.claim({ ...ALL, at }))).toEqual([poison.id]);
       const [back] = await record.recover("host-1", at);
