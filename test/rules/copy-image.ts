@@ -50,7 +50,11 @@ export const COPY_IMAGE: Source = {
     ["CP-E25", "403 RegionNotSupportCopy"],
     ["CP-E26", "403 InvalidSnapshot.TooOld: a disk of before 2013-07-15"],
     ["CP-E27", "403 OperationDenied: no image may be made of a disk"],
-    ["CP-E28", "403 IncorrectDestinationRegion", "Of the two cases of D6, the one about peers: see there."],
+    [
+      "CP-E28",
+      "403 IncorrectDestinationRegion: the two cases of D6",
+      { partly: "The case of the peer: see D6." },
+    ],
     ["CP-E29", "403 OperationDeined.EncryptedSnapshot: an encrypted disk that cannot be copied"],
     ["CP-E30", "403 OperationDenied.SameRegionOnly: a shared image, to another region"],
     ["CP-E31", "403 OperationDenied.NotPublished: the product is not published there"],

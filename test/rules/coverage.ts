@@ -49,7 +49,9 @@ export function numbersOf(name: string): ReadonlySet<string> {
 }
 
 function lacking({ id, says, unmet }: Rule, tests: readonly NamedTest[]): readonly string[] {
-  if (unmet !== undefined) return [];
+  if (unmet !== undefined) {
+    return tests.length === 0 ? [] : [`${id} has a test, and is said not to be met: ${says}`];
+  }
   if (tests.length === 0) return [`${id} has no test: ${says}`];
   if (tests.some(({ file }) => OVER_THE_WIRE.test(file))) return [];
   return [`${id} has no test over the wire: ${says}`];

@@ -13,7 +13,10 @@ export const DECISIONS: Source = {
     [
       "D6",
       "CP-E28: a peer answers for another region, or a copy within one region would decrypt",
-      "A daemon serves all regions of its catalogue and asks no peer, so that none can answer for another region.",
+      {
+        partly:
+          "A daemon serves all regions of its catalogue and asks no peer, so that none can answer for another region.",
+      },
     ],
     ["D7", "Messages keep their slips, and %s is filled in"],
     ["D8", "Each state has one status in DescribeTasks, whose filter knows three"],

@@ -28,7 +28,10 @@ export const EVS: Source = {
     [
       "EV-E3",
       "403 EVS.0003: the roles of the token are not valid",
-      "A token bears one of two roles, user or admin, and a configuration with any other does not start.",
+      {
+        unmet:
+          "A token bears one of two roles, user or admin, and a configuration with any other does not start.",
+      },
     ],
     ["EV-E4", "400 EVS.1002: the id of the volume cannot be one"],
     ["EV-E5", "400 EVS.1018: a value of another type"],

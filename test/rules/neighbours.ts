@@ -24,14 +24,17 @@ export const NEIGHBOURS: Source = {
     [
       "CC-E7",
       "400 IncorrectImageStatus: the snapshot is not being copied",
-      "The disks of an image are copied by one task, with the image: CC-E6 says it of the image.",
+      { unmet: "The disks of an image are copied by one task, with the image: CC-E6 says it of the image." },
     ],
     ["CC-E8", "400 IncorrectImageStatus: the copy has failed"],
     ["CC-E9", "400 CancelNotSupported: it is too late, or it is being cancelled"],
     [
       "CC-E10",
       "400 InvalidDescription.Malformed",
-      "The action has no parameter that is a description; the page lists the code without saying what meets it.",
+      {
+        unmet:
+          "The action has no parameter that is a description; the page lists the code without saying what meets it.",
+      },
     ],
     ["CC-E11", "500 InternalError: a defect"],
     ["DT-1", "DescribeTasks lists the tasks of a region, with action, status, times and resource"],
@@ -48,7 +51,11 @@ export const NEIGHBOURS: Source = {
     ["DI-4", "Images are chosen by id, name, tag, group, snapshot and more, in pages"],
     ["DL-1", "DeleteImage takes an image away; one that is not there is as good as deleted"],
     ["DL-2", "Force takes away what is shared"],
-    ["DL-E1", "403 ImageUsingByInstance", "There are no instances here: nothing that could use an image."],
+    [
+      "DL-E1",
+      "403 ImageUsingByInstance",
+      { unmet: "There are no instances here: nothing that could use an image." },
+    ],
     ["DL-E2", "403 ImageUseShared"],
     ["DL-E3", "403 OperationDenied.ImageCopying"],
     ["DL-E4", "403 ImageIsImporting"],
@@ -80,7 +87,9 @@ export const COMMON: Source = {
     [
       "WR-E7",
       "400 UnsupportedParameter",
-      "What an action has no use for counts for nothing, and whatever it has a use for it honours.",
+      {
+        unmet: "What an action has no use for counts for nothing, and whatever it has a use for it honours.",
+      },
     ],
     ["WR-E8", "400 InvalidParameter"],
     ["WR-E9", "403 InvalidAction"],
@@ -89,12 +98,15 @@ export const COMMON: Source = {
     [
       "WR-E12",
       "403 InvalidIdempotenceParameter.Mismatch",
-      "It is an older name of WR-E1, which is what a client token with another request meets.",
+      { unmet: "It is an older name of WR-E1, which is what a client token with another request meets." },
     ],
     [
       "WR-E13",
       "403 LastTokenProcessing: the first request with the token has no answer yet",
-      "Requests with one token that come at once are decided in one transaction: all get the first one's answer (WR-3).",
+      {
+        unmet:
+          "Requests with one token that come at once are decided in one transaction: all get the first one's answer (WR-3).",
+      },
     ],
     ["WR-E14", "403 UnsupportedHTTPMethod"],
     ["WR-E15", "409 OperationConflict: another request was first"],

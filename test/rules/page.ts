@@ -9,21 +9,24 @@ name. \`test/rules/rules.test.ts\` holds it to be whole: no rule without a test 
 test without a rule.`;
 
 export function pageOf(sources: readonly Source[], { tests }: Coverage): string {
-  const unmet = sources.flatMap(({ rules }) => rules).filter((rule) => rule.unmet !== undefined);
+  const limited = sources.flatMap(({ rules }) => rules).filter(isLimited);
   return [
     HEAD,
     countsOf(sources, tests),
     ...sources.map((source) => sectionOf(source, tests)),
     "## Not made real, and why",
-    `${unmet.map(({ id, says, unmet: why }) => `- **${id}** ${says}. ${why}`).join("\n")}\n`,
+    `${limited.map((rule) => `- **${rule.id}** ${rule.says}. ${rule.unmet ?? rule.partly}`).join("\n")}\n`,
   ].join("\n\n");
+}
+
+function isLimited({ unmet, partly }: Rule): boolean {
+  return unmet !== undefined || partly !== undefined;
 }
 
 function countsOf(sources: readonly Source[], tests: Coverage["tests"]): string {
   const rows = sources.map(({ title, rules }) => {
     const held = rules.filter(({ id }) => (tests.get(id)?.length ?? 0) > 0).length;
-    const unmet = rules.filter((rule) => rule.unmet !== undefined).length;
-    return `| ${title} | ${rules.length} | ${held} | ${unmet} |`;
+    return `| ${title} | ${rules.length} | ${held} | ${rules.filter(isLimited).length} |`;
   });
   return ["| | Rules | Held by tests | Not made real, or in part |", "|---|---|---|---|", ...rows].join("\n");
 }

@@ -3,8 +3,10 @@
 export interface Rule {
   readonly id: string;
   readonly says: string;
-  /** What of it no request can meet here, and why. */
+  /** Why no request can meet it here. */
   readonly unmet?: string;
+  /** What of it no request can meet here, and why; the rest is held by tests. */
+  readonly partly?: string;
 }
 
 export interface Source {
@@ -14,8 +16,8 @@ export interface Source {
   readonly rules: readonly Rule[];
 }
 
-export type Row = readonly [id: string, says: string, unmet?: string];
+export type Row = readonly [id: string, says: string, limits?: Pick<Rule, "unmet" | "partly">];
 
 export function rulesOf(rows: readonly Row[]): readonly Rule[] {
-  return rows.map(([id, says, unmet]) => ({ id, says, ...(unmet === undefined ? {} : { unmet }) }));
+  return rows.map(([id, says, limits]) => ({ id, says, ...limits }));
 }
