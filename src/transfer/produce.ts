@@ -6,7 +6,6 @@
 import { endOf } from "../bytes/range.ts";
 import { KiB } from "../bytes/units.ts";
 import { isZero } from "../bytes/zero.ts";
-import { encryptedChunks } from "../cipher/content-cipher.ts";
 import type { Checksums } from "../digest/checksum.ts";
 import { GuestDigest, guestHex } from "../digest/guest-digest.ts";
 import { createPartDigest } from "../digest/part-digest.ts";
@@ -14,6 +13,7 @@ import { Fault } from "../fault/fault.ts";
 import type { UnitEncoder } from "../format/format.ts";
 import type { Source } from "../source/source.ts";
 import { adoptSegment } from "./adopt-segment.ts";
+import { asStored, placed } from "./as-stored.ts";
 import { encodeSegment, type GuestChunk } from "./encode-segment.ts";
 import { BlockingFileSink } from "./file-sink.ts";
 import type { FlatShape, PackedShape, SegmentJob, SegmentReceipt } from "./job.ts";
@@ -182,31 +182,6 @@ async function producePacked(
   })();
   out.release();
   return done;
-}
-
-/** What the destination stores of bytes that begin at `offset` of the object; held bytes stay plain. */
-function asStored(
-  { cipher, target }: SegmentJob,
-  bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  offset: number,
-): AsyncIterable<Uint8Array> | Iterable<Uint8Array> {
-  return cipher === undefined || target.kind === "hold" ? bytes : encryptedChunks(bytes, cipher, offset);
-}
-
-/**
- * Where a packed segment of `length` bytes begins in the object, once those before it know; undefined where nobody has
- * to know: parts without encryption find their place when the object is published.
- */
-async function placed(
-  { target, cipher }: SegmentJob,
-  { segment }: PackedShape,
-  length: number,
-  shared: Shared,
-): Promise<number | undefined> {
-  if (target.kind !== "file" && cipher === undefined) return undefined;
-  const offset = await shared.waitForOffset(segment);
-  shared.setOffset(segment + 1, offset + length);
-  return offset;
 }
 
 /**
