@@ -2,7 +2,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../fault/fault.ts";
 import { DEFAULT_RETRY, withRetry } from "../flow/retry.ts";
-import { withSetback } from "../task/setbacks.ts";
 import type { TaskSpec } from "../task/spec.ts";
 import { mustStop, type TaskEvent } from "../task/step.ts";
 import type { Failure } from "../task/task.ts";
@@ -14,14 +13,9 @@ import { importMoves } from "./import.ts";
 import { landMoves, type RunShare } from "./land-moves.ts";
 import type { Move } from "./move.ts";
 import type { RunOutcome, SchedulePorts } from "./ports.ts";
+import { afterFailedCleaning, afterSetback } from "./setback.ts";
 import { folderOf, removeFolder } from "./task-folder.ts";
 
-/** Setbacks in a row before a task fails. The waits below add up to 51 minutes at least, and to 1 h 43 min at most. */
-const MOST_SETBACKS = 12;
-const FIRST_WAIT_MS = 5_000;
-const LONGEST_WAIT_MS = 30 * 60_000;
-/** Between two attempts to clean up: who has cancelled waits for it (FJ-27). */
-const LONGEST_CLEAN_WAIT_MS = 60_000;
 /** How long one attempt to clean up may take. */
 const CLEAN_MS = 10 * 60_000;
 /** Between two attempts to tell the record how a run has ended. */
@@ -74,11 +68,8 @@ async function afterFault(
       if (!(await insist(held, { kind: "cut-short", failure }, ports))) return "lost";
       return await cancel(held, folder, ports);
     }
-    const { setbacks } = withSetback(task);
-    if (fault.retryable && setbacks < MOST_SETBACKS) {
-      const notBefore = ports.now() + waitMs(setbacks, fault.retryAfterMs ?? 0, ports);
-      return await tell(held, { kind: "requeued", setback: failure, notBefore }, ports);
-    }
+    const again = fault.retryable ? afterSetback(task, failure, fault.retryAfterMs ?? 0, ports) : undefined;
+    if (again !== undefined) return await tell(held, again, ports);
     await cleanAfterFailure(held, folder, ports);
     return await tell(held, { kind: "failed", failure }, ports);
   } catch (error) {
@@ -90,15 +81,13 @@ async function afterFault(
 
 /** Nothing is left in the destination when the task is canceled; until then it is claimed again and again. */
 async function cancel(held: HeldTask, folder: string, ports: SchedulePorts): Promise<RunOutcome> {
-  const { id, spec, cancel: accepted, attempts } = held.task;
+  const { id, spec, cancel: accepted } = held.task;
   try {
     await cleanFolder(folder, "nothing", ports, deadlineOf(held));
   } catch (error) {
     const { code, message, retryAfterMs } = Fault.from(error, `task ${id}`);
     ports.note("warn", "clean-up-failed", { task: id, code, message });
-    const waited = waitMs(attempts, retryAfterMs ?? 0, ports);
-    const notBefore = ports.now() + Math.min(LONGEST_CLEAN_WAIT_MS, waited);
-    return tell(held, { kind: "requeued", notBefore }, ports);
+    return tell(held, afterFailedCleaning(held.task, retryAfterMs ?? 0, ports), ports);
   }
   const outcome = await tell(held, { kind: "stopped" }, ports);
   if (accepted !== undefined) {
@@ -164,10 +153,4 @@ async function forget(folder: string, ports: SchedulePorts): Promise<void> {
   await removeFolder(folder).catch((error: unknown) => {
     ports.note("warn", "clean-up-failed", { folder, message: Fault.from(error, folder).message });
   });
-}
-
-/** Whole milliseconds. Full jitter over the upper half: neither all at once, nor at once. */
-function waitMs(times: number, atLeast: number, { random }: SchedulePorts): number {
-  const bound = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(times - 1, 20));
-  return Math.min(LONGEST_WAIT_MS, Math.ceil(Math.max(atLeast, bound * (0.5 + random() / 2))));
 }

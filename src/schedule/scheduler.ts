@@ -10,6 +10,7 @@ import type { Task } from "../task/task.ts";
 import { HeldTask } from "./held-task.ts";
 import type { RunShare } from "./land-moves.ts";
 import { fairLanes } from "./lanes.ts";
+import { lostTasks } from "./lost-tasks.ts";
 import { removeOrphans } from "./orphans.ts";
 import type { SchedulePorts } from "./ports.ts";
 import { fairRates } from "./rates.ts";
@@ -83,6 +84,7 @@ export async function startScheduler(ports: SchedulePorts, limits: ScheduleLimit
     memory: limits.memory,
   });
   const runs = new Map<string, Running>();
+  const lost = lostTasks(ports);
   const claiming = new AbortController();
   const life = new AbortController();
   let woken = Promise.withResolvers<void>();
@@ -115,6 +117,7 @@ export async function startScheduler(ports: SchedulePorts, limits: ScheduleLimit
     running.ended = runTask(held, share, ports).then((outcome) => {
       const seconds = (performance.now() - began) / 1000;
       runs.delete(task.id);
+      if (outcome === "lost") lost.add(held.task);
       ports.metrics.ended(kind, outcome, seconds);
       note("info", "run-ended", { task: task.id, outcome, seconds });
       wake();
@@ -157,6 +160,7 @@ export async function startScheduler(ports: SchedulePorts, limits: ScheduleLimit
       woken = Promise.withResolvers();
       let waitMs = FAILED_MS;
       try {
+        await lost.giveBack();
         await claim();
         await shareBandwidth();
         sweepWhenDue();

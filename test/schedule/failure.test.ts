@@ -5,7 +5,6 @@ import { Fault, type FaultCode } from "../../src/fault/fault.ts";
 import type { Scheduler } from "../../src/schedule/scheduler.ts";
 import { openFile } from "../../src/source/file/file.ts";
 import type { Destination } from "../../src/store/store.ts";
-import type { TaskEvent } from "../../src/task/step.ts";
 import { noise } from "../oracle/disk.ts";
 import { partGate } from "./gate.ts";
 import { copyOf, exportOf, type Harbour, harbour, importOf, never, PART } from "./harbour.ts";
@@ -148,43 +147,6 @@ describe("a store that asks for patience", () => {
       expect(notBefore - times.changedAt).toBe(wait);
     },
   );
-});
-
-describe("a record that fails for good", () => {
-  /** From now on it refuses these events, as if they could not be written. */
-  function refusing(...kinds: readonly TaskEvent["kind"][]): void {
-    const real = quay.record;
-    quay.record = {
-      ...real,
-      async apply(task, event, at) {
-        if (kinds.includes(event.kind)) throw new Fault("INTERNAL", `${event.kind} cannot be written`);
-        return real.apply(task, event, at);
-      },
-    };
-  }
-
-  it("ends the task where the record takes the end", async () => {
-    refusing("sealing");
-    scheduler = await quay.start();
-    const { id } = await quay.accept(exportOf("east-a", ["out.raw"]));
-    expect(await quay.ended(id)).toMatchObject({
-      state: "failed",
-      attempts: 1,
-      failure: { code: "INTERNAL", message: expect.stringContaining("sealing cannot be written") },
-    });
-    await expectNothingLeft();
-  });
-
-  it("ends the run where it does not even take that", async () => {
-    refusing("sealing", "failed", "requeued");
-    const lost = Promise.withResolvers<void>();
-    quay.onNote = (event) => event === "run-lost" && lost.resolve();
-    scheduler = await quay.start();
-    await quay.accept(exportOf("east-a", ["out.raw"]));
-    await lost.promise;
-    await scheduler.drain(60_000);
-    expect(quay.outcomes).toEqual(["lost"]);
-  });
 });
 
 describe("a fault that another run would meet again", () => {
