@@ -19,7 +19,7 @@ const PAIRS = [
 /** Bytes per second: a copy does not end before its limit is lifted. */
 const CRAWL = 1024n;
 
-describe.skipIf(!QEMU)(`twelve copies over three regions${QEMU_REASON}`, { timeout: 120_000 }, () => {
+describe.skipIf(!QEMU)(`twelve copies over three regions${QEMU_REASON}`, () => {
   let here: DaemonHarbour;
   let client: Client;
   const limits: LimitSince[] = [];

@@ -10,7 +10,7 @@ import { type GatedSource, gatedSource } from "../daemon/gated-source.ts";
 import { type DaemonHarbour, daemonHarbour, leftAccess, writeConfig } from "../daemon/harbour.ts";
 import { QEMU, QEMU_REASON } from "../support/qemu.ts";
 
-describe.skipIf(!QEMU)(`a daemon that drains${QEMU_REASON}`, { timeout: 120_000 }, () => {
+describe.skipIf(!QEMU)(`a daemon that drains${QEMU_REASON}`, () => {
   let here: DaemonHarbour;
   let source: GatedSource;
   let client: Client;

@@ -8,7 +8,7 @@ import { type DaemonHarbour, daemonHarbour, sameDisk, writeConfig } from "./harb
 /** Clusters that have landed when the source is held. */
 const SOME = 8;
 
-describe.skipIf(!QEMU)(`a daemon with tasks under way${QEMU_REASON}`, { timeout: 120_000 }, () => {
+describe.skipIf(!QEMU)(`a daemon with tasks under way${QEMU_REASON}`, () => {
   let here: DaemonHarbour;
   let source: GatedSource;
 

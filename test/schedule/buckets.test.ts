@@ -28,7 +28,7 @@ const BUCKETS = Array.from({ length: TURNS }, (_, turn) =>
 );
 
 describe.each(BUCKET_STORES)("tasks between buckets of %s", (_title, available, startStore) => {
-  describe.skipIf(!available)("which is on loopback", { timeout: 120_000 }, () => {
+  describe.skipIf(!available)("which is on loopback", () => {
     let store: BucketStore;
     let quay: Harbour;
     let gate: Gate;
@@ -38,7 +38,7 @@ describe.each(BUCKET_STORES)("tasks between buckets of %s", (_title, available, 
 
     beforeAll(async () => {
       store = await startStore(BUCKETS.flat());
-    }, 120_000);
+    });
     afterAll(async () => {
       await store?.[Symbol.asyncDispose]();
     });

@@ -14,7 +14,7 @@ import { copyOf, exportOf, type Harbour, harbour, importOf } from "./harbour.ts"
 
 const disk = Buffer.concat([noise(8 * MiB), Buffer.alloc(4 * MiB), noise(5 * MiB, 2)]);
 
-describe.skipIf(!SWIFT)(`tasks between containers of a Swift${SWIFT_REASON}`, { timeout: 30_000 }, () => {
+describe.skipIf(!SWIFT)(`tasks between containers of a Swift${SWIFT_REASON}`, () => {
   let server: SwiftServer;
   let quay: Harbour;
   let gate: Gate;
