@@ -72,6 +72,16 @@ export interface TaskRecord extends AsyncDisposable {
   /** Resolves once there is an event after `after`. */
   news(after: number, signal: AbortSignal): Promise<void>;
 
+  /**
+   * Removes an image of the catalogue, and takes objects of its store for unneeded.
+   * @throws Fault as `Shelf.remove` does.
+   */
+  deleteImage(deletion: ImageDeletion): Promise<void>;
+  /** Objects that are unneeded, in order of their numbers: nothing in the record uses one of them. */
+  unneeded(query: { readonly after: number; readonly limit: number }): Promise<readonly UnneededObject[]>;
+  /** The object is gone. */
+  removed(sequence: number): Promise<void>;
+
   /** Removes some of what has ended long ago, the oldest first, events included. Numbers are not used again. */
   forget(retention: Retention): Promise<Forgotten>;
 
@@ -168,6 +178,23 @@ export interface Claim {
   /** Tasks to start at most. */
   readonly most: number;
   readonly kinds?: readonly TaskKind[];
+}
+
+export interface ImageDeletion {
+  readonly image: string;
+  /** As it has been seen. */
+  readonly version: number;
+  /** Of the image's store. */
+  readonly objects: readonly string[];
+  readonly at: number;
+}
+
+/** An object that an image had which is deleted; until it is gone, no task may make it again. */
+export interface UnneededObject {
+  readonly sequence: number;
+  /** Name of a destination. */
+  readonly destination: string;
+  readonly object: string;
 }
 
 export interface Retention {

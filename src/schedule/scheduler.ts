@@ -15,6 +15,7 @@ import { removeOrphans } from "./orphans.ts";
 import type { SchedulePorts } from "./ports.ts";
 import { fairRates } from "./rates.ts";
 import { runTask } from "./run.ts";
+import { removeUnneeded } from "./unneeded.ts";
 
 export interface ScheduleLimits {
   /** Name of this daemon: unique among those that share the record, and the same after a restart. */
@@ -44,6 +45,8 @@ const LOOK_AGAIN_MS = 5000;
 const FAILED_MS = 1000;
 /** Between two looks for what dead tasks have left. */
 const SWEEP_EVERY_MS = 60 * 60_000;
+/** Objects of deleted images that could not be removed are tried again after this. */
+const REMOVE_AGAIN_MS = 60_000;
 const EVENTS_AT_ONCE = 500;
 /** Of all lanes, that one run may hold: what it leaves is for others when its store hangs. */
 const SHARE_OF_ONE = 0.75;
@@ -164,6 +167,7 @@ export async function startScheduler(ports: SchedulePorts, limits: ScheduleLimit
         await claim();
         await shareBandwidth();
         sweepWhenDue();
+        removeWhenDue();
         waitMs = await nextLook();
       } catch (error) {
         noteFailure("record-fails", error);
@@ -217,6 +221,21 @@ export async function startScheduler(ports: SchedulePorts, limits: ScheduleLimit
       });
   }
 
+  let removing: Promise<unknown> = Promise.resolve();
+  let removesAt = Number.NEGATIVE_INFINITY;
+  function removeWhenDue(): void {
+    if (now() < removesAt) return;
+    removesAt = Number.POSITIVE_INFINITY;
+    removing = removeUnneeded(ports, life.signal)
+      .catch((error: unknown) => {
+        if (!life.signal.aborted) noteFailure("objects-kept", error);
+        return 1;
+      })
+      .then((left) => {
+        removesAt = now() + (left === 0 ? 0 : REMOVE_AGAIN_MS);
+      });
+  }
+
   const loops = [claimOnAndOn(claiming), followEvents(life)];
 
   async function drain(deadlineMs: number): Promise<void> {
@@ -229,7 +248,7 @@ export async function startScheduler(ports: SchedulePorts, limits: ScheduleLimit
     for (const { held } of runs.values()) held.halt();
     await pause(HALT_MS, ended, life.signal);
     life.abort();
-    await Promise.all([...loops, swept]);
+    await Promise.all([...loops, swept, removing]);
   }
 
   return {

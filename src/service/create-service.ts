@@ -126,7 +126,7 @@ export function createService(ports: ServicePorts): Service {
         return apply(caller, id, { kind: "limited", bandwidth });
       }),
     deleteImage: (caller, request) =>
-      audited(caller, "delete image", request.image, () => deleteImage(record, caller, request)),
+      audited(caller, "delete image", request.image, () => deleteImage(ports, caller, request)),
     watch,
     lastEvent: () => record.lastEvent(),
     findDestination: (caller, wanted) => findDestination(record.catalogue, caller, wanted),

@@ -1,14 +1,15 @@
-/** An image leaves the catalogue. The objects of its disks stay where they are, as snapshots outlive their image. */
-import type { TaskRecord } from "../record/record.ts";
+/** An image leaves the catalogue, and the objects that were made for it leave their store. */
+import type { Image } from "../catalog/image.ts";
 import { madeImage } from "../task/spec.ts";
 import { type Task, UNFINISHED_STATES } from "../task/task.ts";
 import type { Caller } from "./caller.ts";
+import type { ServicePorts } from "./ports.ts";
 import { type Reason, refusal, withReason } from "./refusal.ts";
 import type { DeleteRequest } from "./request.ts";
 import { owns, visibleImage } from "./visible.ts";
 
 export async function deleteImage(
-  record: TaskRecord,
+  { record, now }: Pick<ServicePorts, "record" | "now">,
   caller: Caller,
   { image: id, region, shared }: DeleteRequest,
 ): Promise<void> {
@@ -22,9 +23,16 @@ export async function deleteImage(
   if (shared === "refuse" && entry.sharedWith.length > 0) {
     throw refusal("image-in-use", `image ${id}: is shared with others`);
   }
-  await record.catalogue.images.remove(id, version).catch((error: unknown) => {
+  const deletion = { image: id, version, objects: ownObjects(entry), at: now() };
+  await record.deleteImage(deletion).catch((error: unknown) => {
     throw withReason(error);
   });
+}
+
+/** Those that bear the image's id, as `namesForDisks` gives it: what an admin has registered under other names stays. */
+function ownObjects({ id, disks }: Image): readonly string[] {
+  const objects = disks.flatMap(({ object }) => (object === undefined ? [] : [object]));
+  return objects.filter((object) => object.startsWith(`${id}.`) || object.startsWith(`${id}_`));
 }
 
 /** CP-15, IM-15: a copy being made, an image being imported, or one that is read. */

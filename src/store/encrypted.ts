@@ -19,6 +19,7 @@ export function encryptedDestination(destination: Destination, cipher: ContentCi
     landed: (token, signal) => destination.landed(token, signal),
     discard: (token, signal) => destination.discard(token, signal),
     removeOrphans: (signal) => destination.removeOrphans(signal),
+    remove: (signal) => destination.remove(signal),
     ...(removeUnheard === undefined
       ? {}
       : {

@@ -207,6 +207,12 @@ export interface Destination extends AsyncDisposable {
    * before its first part.
    */
   removeUnheard?(about: Date, signal: AbortSignal): Promise<void>;
+  /**
+   * Removes the object under the final name with all that belongs to it; one that is not there counts as removed. No
+   * upload to this name may be under way.
+   * @returns `not ours`: the store shows that diskferry has not made it, and it stays.
+   */
+  remove(signal: AbortSignal): Promise<"removed" | "not ours">;
   /** The landed object as a source, for verification; decrypted, where it is encrypted. */
   source(signal: AbortSignal): Promise<Source>;
 }

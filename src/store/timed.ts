@@ -53,6 +53,7 @@ export function timed(destination: Destination, called: Called, clock: () => num
     landed: (token, signal) => call("landed", () => destination.landed(token, signal)),
     discard: (token, signal) => call("discard", () => destination.discard(token, signal)),
     removeOrphans: (signal) => call("removeOrphans", () => destination.removeOrphans(signal)),
+    remove: (signal) => call("remove", () => destination.remove(signal)),
     ...(removeUnheard === undefined
       ? {}
       : {

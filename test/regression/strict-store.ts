@@ -111,6 +111,7 @@ export async function strictStore(directory: string): Promise<StrictStore> {
     landed: async () => undefined,
     discard: async () => {},
     removeOrphans: async () => {},
+    remove: async () => "removed",
     source: async () => openFile(object),
     async [Symbol.asyncDispose]() {},
   };

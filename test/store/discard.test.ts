@@ -1,7 +1,8 @@
 /** What every store does with an upload that is to be forgotten, at whatever point it stands. */
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import AliOss from "ali-oss";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { MiB } from "../../src/bytes/units.ts";
 import { landImage } from "../../src/engine/land-image.ts";
@@ -171,5 +172,75 @@ describe.each(STORES.filter(({ available }) => available))(
       await destination.discard(later, never);
       expect(await sizeOf(destination)).toBeUndefined();
     });
+  },
+);
+
+describe.each(STORES.filter(({ available }) => available))(
+  "an object in $title that is removed",
+  ({ open }) => {
+    it("is gone, however often it is removed, and objects whose names begin like its own stay", async () => {
+      await using destination = await open("gone");
+      await using neighbour = await open("gone.2");
+      for (const place of [destination, neighbour]) await land("one", place, "refuse");
+      for (const _ of [1, 2]) expect(await destination.remove(never)).toBe("removed");
+      expect([await sizeOf(destination), await sizeOf(neighbour)]).toEqual([undefined, 6 * MiB]);
+      await using again = await open("gone");
+      await land("two", again, "refuse");
+      expect(await sizeOf(again)).toBe(5 * MiB);
+      for (const place of [again, neighbour]) await place.remove(never);
+    });
+  },
+);
+
+describe("an object that diskferry has not made", () => {
+  it("stays in a directory, if it is none of a file", async () => {
+    mkdirSync(join(directory, "folder"));
+    await using destination = await openDirectory(join(directory, "folder"));
+    expect(await destination.remove(never)).toBe("not ours");
+    rmdirSync(join(directory, "folder"));
+  });
+
+  it.skipIf(!SWIFT)(`stays in Swift${SWIFT_REASON}`, async () => {
+    await raw(server(), "PUT", "/images");
+    await raw(server(), "PUT", "/images/foreign", { body: "theirs" });
+    await using destination = await openSwift(
+      configFor(server()),
+      { container: "images", object: "foreign" },
+      never,
+    );
+    expect(await destination.remove(never)).toBe("not ours");
+    expect(await sizeOf(destination)).toBe(6);
+  });
+
+  it("stays in OSS", async () => {
+    const client = new AliOss({
+      ...TEST_ACCOUNT,
+      region: "oss-cn-hangzhou",
+      bucket: "images",
+      endpoint: oss.endpoint,
+    });
+    await client.put("foreign", Buffer.from("theirs"));
+    const open = STORES.find(({ title }) => title === "OSS")?.open;
+    await using destination = await open?.("foreign");
+    expect(await destination?.remove(never)).toBe("not ours");
+    expect((await client.head("foreign")).res.headers).toHaveProperty("etag");
+  });
+});
+
+it.skipIf(!SWIFT)(
+  `nothing of an object that is removed is left in Swift, not even when it was cut off${SWIFT_REASON}`,
+  async () => {
+    await using destination = await openSwift(
+      configFor(server()),
+      { container: "images", object: "cut" },
+      never,
+    );
+    await land("one", destination, "refuse");
+    const listed = async () => (await raw(server(), "GET", "/images_segments?prefix=cut/")).text.trim();
+    expect(await listed()).not.toBe("");
+    // As if the process had died behind the object.
+    await raw(server(), "DELETE", "/images/cut");
+    expect(await destination.remove(never)).toBe("removed");
+    expect(await listed()).toBe("");
   },
 );

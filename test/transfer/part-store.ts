@@ -184,6 +184,10 @@ export async function partStore(limits: Partial<StoreLimits> = {}): Promise<Part
         self.uploads.delete(String(id));
         if (self.completed.delete(String(id))) self.objects.delete(NAME);
       },
+      async remove() {
+        self.objects.delete(NAME);
+        return "removed";
+      },
       async removeOrphans() {
         self.calls.push("removeOrphans");
         self.uploads.clear();

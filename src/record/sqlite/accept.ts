@@ -9,6 +9,7 @@ import type { Database } from "./database.ts";
 import { appendEvent } from "./event-table.ts";
 import type { Entries } from "./shelf.ts";
 import { countTasks, insertTask, taskOf } from "./task-table.ts";
+import { refuseUnneeded } from "./unneeded.ts";
 
 export interface Reservable {
   readonly images: Entries<Image>;
@@ -21,6 +22,7 @@ export function accept(database: Database, reservable: Reservable, acceptance: A
   if (earlier !== undefined) return { task: earlier, when: "before" };
   // Before all else: that the same is being done already says more than what follows from it.
   for (const name of acceptance.task.exclusive) refuseClaimed(database, name, acceptance.task.project);
+  refuseUnneeded(database, acceptance.task.spec);
   reserve(database, reservable, acceptance);
   const task = insertTask(database, acceptance.task, at);
   for (const name of new Set(task.exclusive)) {

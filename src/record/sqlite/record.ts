@@ -14,6 +14,7 @@ import { forget } from "./forget.ts";
 import { apply, claim, nextStart, recover, slotsInUse } from "./run-table.ts";
 import { entries, type Needs, shelf } from "./shelf.ts";
 import { countTasks, countUnfinished, findTask, listTasks } from "./task-table.ts";
+import { deleteImage, forgetUnneeded, hasUnneeded, listUnneeded } from "./unneeded.ts";
 import { Writer } from "./writer.ts";
 
 /**
@@ -55,6 +56,13 @@ export function openSqliteRecord(path: string): TaskRecord {
         signal.removeEventListener("abort", stop);
       }
     },
+    deleteImage: (deletion) =>
+      writer.write(() => deleteImage(database, tables.images, IMAGE_NEEDS, deletion)),
+    async unneeded({ after, limit }) {
+      if (!hasUnneeded(database, after)) return [];
+      return writer.write(() => listUnneeded(database, after, limit));
+    },
+    removed: (sequence) => writer.write(() => forgetUnneeded(database, sequence)),
     forget: (retention) => writer.write(() => forget(database, retention)),
     audit: (entry) => writer.write(() => appendAudit(database, entry)),
     audits: async (query) => listAudits(database, query),

@@ -104,4 +104,13 @@ export const STEPS: readonly string[] = [
   CREATE INDEX task_held_back ON task(not_before) WHERE ended_at IS NULL AND not_before IS NOT NULL;
   CREATE INDEX client_token_given ON client_token(given_at);
   `,
+  `
+  CREATE TABLE unneeded (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    destination TEXT NOT NULL,
+    object TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    UNIQUE (destination, object)
+  ) STRICT;
+  `,
 ];

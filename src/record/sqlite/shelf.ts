@@ -154,14 +154,22 @@ export function shelf<Entry>(
         }
         return rows.update(entry, version);
       }),
-    remove: (id, version) =>
-      writer.write(() => {
-        if (present !== undefined && database.one(present, id) !== undefined) {
-          throw new Fault("CONFLICT", `${table} ${id}: tasks or images need it`);
-        }
-        rows.delete(id, version);
-      }),
+    remove: (id, version) => writer.write(() => removeEntry(database, rows, { present }, id, version)),
   };
+}
+
+/** For use inside a transaction. @throws Fault as `Shelf.remove` does. */
+export function removeEntry<Entry>(
+  database: Database,
+  rows: Entries<Entry>,
+  { present }: { readonly present?: string | undefined },
+  id: string,
+  version: number,
+): void {
+  if (present !== undefined && database.one(present, id) !== undefined) {
+    throw new Fault("CONFLICT", `${rows.table} ${id}: tasks or images need it`);
+  }
+  rows.delete(id, version);
 }
 
 function versionedOf<Entry>(row: Row): Versioned<Entry> {

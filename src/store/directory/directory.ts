@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import {
   type FileHandle,
   link,
+  lstat,
   open,
   readdir,
   readFile,
@@ -93,6 +94,22 @@ export async function openDirectory(path: string): Promise<Destination> {
         const unheard = found?.size === 0 && afterMs >= -UNHEARD_MS && afterMs <= UNHEARD_MS;
         if (unheard) await rm(partial, { force: true });
       }
+    },
+    async remove() {
+      const found = await lstat(final).catch((error: unknown) => {
+        const fault = Fault.from(error, path);
+        if (fault.code === "NOT_FOUND") return undefined;
+        throw fault;
+      });
+      if (found === undefined) return "removed";
+      if (!found.isFile()) return "not ours";
+      try {
+        await rm(final, { force: true });
+        await syncPath(parent);
+      } catch (error) {
+        throw Fault.from(error, path);
+      }
+      return "removed";
     },
     source: async () => openFile(final),
     async [Symbol.asyncDispose]() {},

@@ -26,6 +26,7 @@ export function openNull(): Destination {
     landed: async () => undefined,
     discard: async () => {},
     removeOrphans: async () => {},
+    remove: async () => "removed",
     source: async () => {
       throw new Fault("USAGE", "null: keeps nothing to read back");
     },

@@ -114,6 +114,13 @@ export async function openOss(
         if (upload.key === key && near) await client.abort(key, upload.uploadId, signal);
       }
     },
+    async remove(signal) {
+      const head = await client.head(key, signal);
+      if (head === undefined) return "removed";
+      if (head.headers[UPLOAD_META] === undefined) return "not ours";
+      await client.remove(key, head.versionId, signal);
+      return "removed";
+    },
     source: (signal) => ossSource(config, location, signal),
     async [Symbol.asyncDispose]() {},
   };

@@ -142,6 +142,13 @@ class S3Destination implements Destination {
     }
   }
 
+  async remove(signal: AbortSignal): Promise<"removed" | "not ours"> {
+    const head = await headObject(this.#access, this.#location, signal);
+    if (head !== undefined && head.Metadata?.[MARK] === undefined) return "not ours";
+    await removeObject(this.#access, this.#location, signal);
+    return "removed";
+  }
+
   async source(signal: AbortSignal): Promise<Source> {
     return openObject(this.#access, this.#location, "shared", signal);
   }

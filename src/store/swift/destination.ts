@@ -121,6 +121,17 @@ export async function openSwift(
       }
     },
 
+    async remove(signal) {
+      const { container, object } = location;
+      const found = await client.head(container, object, `${name}: looking for the object`, signal);
+      const id = found?.[UPLOAD_META];
+      if (found !== undefined && !isUploadId(id)) return "not ours";
+      if (isUploadId(id)) await new SwiftUpload(place(id), "refuse").abort(signal);
+      // One that was cut off behind the object has left segments.
+      await destination.removeOrphans(signal);
+      return "removed";
+    },
+
     async *listUploads(signal: AbortSignal): AsyncGenerator<UploadToken> {
       const { container, object } = location;
       const what = `${name}: looking for uploads`;

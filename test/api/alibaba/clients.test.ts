@@ -1,5 +1,6 @@
 /** A daemon beside an OSS, asked by Alibaba's own clients, which know nothing of diskferry: from a file in a bucket to a file in a bucket. */
 import { execFileSync } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -203,6 +204,7 @@ callers:
     await sdk("v2").deleteImage(new ecs.DeleteImageRequest({ regionId: "east", imageId }));
     const { body: left } = await sdk("v2").describeImages(tagged);
     expect(left?.totalCount).toBe(0);
+    while (readdirSync(here.path("east")).some((name) => name.startsWith(imageId))) await sleep(50);
   });
 
   it.each(["GET", "POST"])("2.8 the older client, with %s: imports and exports", async (method) => {
