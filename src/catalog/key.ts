@@ -2,7 +2,7 @@
 
 export interface Key {
   readonly id: string;
-  /** Empty: the service's own. */
+  /** Empty: a region's own, which encrypts where nobody names a key. */
   readonly project: string;
   readonly region: string;
   readonly state: "Enabled" | "Disabled" | "PendingDeletion";

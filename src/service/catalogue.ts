@@ -2,7 +2,7 @@
 import type { Region } from "../catalog/region.ts";
 import type { Volume } from "../catalog/volume.ts";
 import { type Audited, entries } from "./entries.ts";
-import { checkKey } from "./image-keys.ts";
+import { checkKey, checkNewKey } from "./image-keys.ts";
 import type { ServicePorts } from "./ports.ts";
 import { refusal } from "./refusal.ts";
 import type { Service } from "./service.ts";
@@ -94,7 +94,10 @@ export function catalogueUse(
         sees: owns,
         lists: "own",
         check: checkKey,
-        prepares: ({ id }) => masterKeys.make(id),
+        async prepares(key) {
+          checkNewKey(key);
+          await masterKeys.make(key.id);
+        },
       },
       audited,
     ),

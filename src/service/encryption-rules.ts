@@ -11,7 +11,7 @@ interface EncryptionCase extends CopyCase {
   readonly becomes: "encrypted" | "plain";
   /** Names of the algorithms that this daemon has. */
   readonly algorithms: readonly string[];
-  /** Absent: the request names none. */
+  /** Absent: it is not made yet. */
   readonly key?: Key;
 }
 
@@ -118,7 +118,10 @@ export async function keyFor(
   // Within its region a copy keeps the key of its source, if that is the caller's own.
   const same = image.encryption === undefined ? undefined : await keys.get(image.encryption.key);
   const keeps = from.id === to.id && same?.entry.project === project.id;
-  return keeps ? same?.entry.id : serviceKey(to.id);
+  if (keeps) return same?.entry.id;
+  const own = await keys.get(serviceKey(to.id));
+  if (own !== undefined) hold(OF_KEY, { ...wanted, key: own.entry });
+  return serviceKey(to.id);
 }
 
 /** What is encrypted stays so unless somebody says otherwise. */

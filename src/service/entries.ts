@@ -19,7 +19,7 @@ export interface Kind<Entry> {
   readonly lists: "own" | "all";
   /** What an entry must be like; throws a refusal. */
   readonly check?: (entry: Entry) => void;
-  /** Makes what must be there before a new entry is. */
+  /** Makes what must be there before a new entry is; throws the refusal of what can only be replaced. */
   readonly prepares?: (entry: Entry) => Promise<void>;
   /** An entry that replaces another, with what no caller can give it. */
   readonly keeps?: (entry: Entry, known: Entry) => Entry;

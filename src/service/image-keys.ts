@@ -15,10 +15,18 @@ export function serviceKey(region: string): string {
   return `${OF_SERVICE}${region}`;
 }
 
-/** @throws the refusal of an id that is not for projects. */
-export function checkKey({ id }: Key): void {
-  if (id.startsWith(OF_SERVICE))
-    throw malformed("id", `ids that begin with ${OF_SERVICE} are the service's own`);
+/** @throws the refusal of a key that is neither a project's nor a region's own. */
+export function checkKey({ id, project, region }: Key): void {
+  if (!id.startsWith(OF_SERVICE)) {
+    if (project === "") throw malformed("project", `key ${id}: a project has it`);
+  } else if (project !== "" || id !== serviceKey(region)) {
+    throw malformed("id", `ids that begin with ${OF_SERVICE} are of regions' own keys`);
+  }
+}
+
+/** @throws the refusal of a key that the first copy makes. */
+export function checkNewKey({ id }: Key): void {
+  if (id.startsWith(OF_SERVICE)) throw malformed("id", `${id}: a region's own key is made when it is needed`);
 }
 
 /** CP-E29: whether an image can be read. */

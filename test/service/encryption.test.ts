@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Image } from "../../src/catalog/image.ts";
+import type { Key } from "../../src/catalog/key.ts";
 import { openKeyring } from "../../src/keyring/keyring.ts";
 import type { CopyEncryption, CopyRequest } from "../../src/service/request.ts";
 import type { Encryption } from "../../src/task/spec.ts";
@@ -46,10 +47,10 @@ async function madeBy(copy: ReturnType<typeof ask>): Promise<Image> {
   return entry;
 }
 
-const register = (id: string, region: string) =>
+const register = (id: string, region: string, project = "p1") =>
   here.service.keys.register(ROOT, {
     id,
-    project: "p1",
+    project,
     region,
     state: "Enabled",
     serviceGrant: "yes",
@@ -244,6 +245,37 @@ describe("the catalogue", () => {
 
   it("leaves the ids of the service's keys to the service", async () => {
     expect(await reasonOf(register("service-key/west", "west"))).toBe("malformed");
+    expect(await reasonOf(register("service-key/west", "west", ""))).toBe("malformed");
+    expect(await reasonOf(register("key-1", "west", ""))).toBe("malformed");
     expect(readdirSync(dirname(here.keys))).not.toContain("keys");
+  });
+});
+
+describe("a region's own key", () => {
+  const changed = async (given: Partial<Key>, caller = ROOT) => {
+    const { entry, version } = await here.service.keys.get(ROOT, "service-key/west");
+    return here.service.keys.replace(caller, { ...entry, ...given }, version);
+  };
+  beforeEach(async () => {
+    const { task } = await ask({ encryption: YES });
+    await here.service.cancelTask(ANN, task.id);
+  });
+
+  it("CP-E43: encrypts nothing while an admin has it disabled", async () => {
+    await changed({ state: "Disabled" });
+    expect(await reasonOf(ask({ encryption: YES }))).toBe("key-state");
+    await changed({ state: "Enabled" });
+    expect((await madeBy(ask({ encryption: YES }))).key).toBe("service-key/west");
+  });
+
+  it("CP-E34: encrypts nothing once the service may not use it", async () => {
+    await changed({ serviceGrant: "no" });
+    expect(await reasonOf(ask({ encryption: YES }))).toBe("key-grant");
+  });
+
+  it("becomes no project's, and no other region's; users do not change it", async () => {
+    expect(await reasonOf(changed({ project: "p1" }))).toBe("malformed");
+    expect(await reasonOf(changed({ region: "east" }))).toBe("malformed");
+    expect(await reasonOf(changed({ state: "Disabled" }, ANN))).toBe("admins-only");
   });
 });

@@ -27,7 +27,7 @@ export function keyMessage({ entry, version }: Versioned<Key>): KeyMessage {
 export function keyEntry({ createTime, ...message }: KeyMessage, now: number): Key {
   return {
     id: required("key.id", message.id),
-    project: required("key.project", message.project),
+    project: message.project,
     region: required("key.region", message.region),
     state: STATE.word("key.state", message.state) ?? "Enabled",
     serviceGrant: yesNo(message.serviceGrant),
