@@ -58,6 +58,7 @@ export function copyRequest(message: CopyImageRequest): CopyRequest {
     from: required("source_region", message.sourceRegion),
     ...given("to", message.targetRegion),
     target: newImage(message.target),
+    ...copyEncryption(message.encryption),
     ...asked("CopyImage", message.options),
   };
 }
@@ -126,6 +127,17 @@ function exportedFrom(source: ExportImageRequest["source"]): ExportRequest["from
 function exportedAs(object: ExportImageRequest["object"]): ExportRequest["object"] {
   if (object.case === "objectName") return { is: "given", name: object.value };
   return { is: "made", ...given("prefix", object.value) };
+}
+
+function copyEncryption(said: CopyImageRequest["encryption"]): Pick<CopyRequest, "encryption"> {
+  switch (said.case) {
+    case "encrypted":
+      return { encryption: { wanted: "yes", ...given("key", said.value.keyId) } };
+    case "plain":
+      return { encryption: { wanted: "no" } };
+    case undefined:
+      return {};
+  }
 }
 
 function importedDisk({ source, format, virtualSize }: ImportedDiskMessage): ImportedDisk {

@@ -241,6 +241,8 @@ export type Image = Message<"diskferry.v1.Image"> & {
   encrypted: boolean;
 
   /**
+   * The key that it is encrypted with; empty to those who only share the image.
+   *
    * @generated from field: string key_id = 16;
    */
   keyId: string;

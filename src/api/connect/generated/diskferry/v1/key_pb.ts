@@ -21,11 +21,15 @@ export const file_diskferry_v1_key: GenFile = /*@__PURE__*/
  */
 export type Key = Message<"diskferry.v1.Key"> & {
   /**
+   * A region's own key is `service-key/<region>`: the first copy that needs it makes it.
+   *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
+   * Empty: a region's own.
+   *
    * @generated from field: string project = 2;
    */
   project: string;

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file diskferry/v1/task_service.proto.
  */
 export const file_diskferry_v1_task_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9kaXNrZmVycnkvdjEvdGFza19zZXJ2aWNlLnByb3RvEgxkaXNrZmVycnkudjEiNwoMVm9sdW1lU291cmNlEhEKCXZvbHVtZV9pZBgBIAEoCRIUCgxhbGxvd19pbl91c2UYAiABKAgifwoLVGFza09wdGlvbnMSFAoMY2xpZW50X3Rva2VuGAEgASgJEhEKCWJhbmR3aWR0aBgCIAEoAxIwCgx2ZXJpZmljYXRpb24YAyABKA4yGi5kaXNrZmVycnkudjEuVmVyaWZpY2F0aW9uEhUKDXZhbGlkYXRlX29ubHkYBCABKAgihgIKEkV4cG9ydEltYWdlUmVxdWVzdBISCghpbWFnZV9pZBgBIAEoCUgAEiwKBnZvbHVtZRgCIAEoCzIaLmRpc2tmZXJyeS52MS5Wb2x1bWVTb3VyY2VIABITCgtkZXN0aW5hdGlvbhgDIAEoCRIVCgtvYmplY3RfbmFtZRgEIAEoCUgBEhcKDW9iamVjdF9wcmVmaXgYBSABKAlIARIpCgV3cml0ZRgGIAEoCzIaLmRpc2tmZXJyeS52MS5Xcml0ZU9wdGlvbnMSKgoHb3B0aW9ucxgHIAEoCzIZLmRpc2tmZXJyeS52MS5UYXNrT3B0aW9uc0IICgZzb3VyY2VCCAoGb2JqZWN0IkkKE0V4cG9ydEltYWdlUmVzcG9uc2USIAoEdGFzaxgBIAEoCzISLmRpc2tmZXJyeS52MS5UYXNrEhAKCHJlcGxheWVkGAIgASgIIvYBCghOZXdJbWFnZRIMCgRuYW1lGAEgASgJEhgKC2Rlc2NyaXB0aW9uGAIgASgJSACIAQESHwoEdGFncxgDIAMoCzIRLmRpc2tmZXJyeS52MS5UYWcSFgoOcmVzb3VyY2VfZ3JvdXAYBCABKAkSJQoHb3NfdHlwZRgFIAEoDjIULmRpc2tmZXJyeS52MS5Pc1R5cGUSFAoMYXJjaGl0ZWN0dXJlGAYgASgJEhAKCHBsYXRmb3JtGAcgASgJEhEKCWJvb3RfbW9kZRgIIAEoCRIXCg9hbGxvd19zYW1lX25hbWUYCSABKAhCDgoMX2Rlc2NyaXB0aW9uIuMBChJJbXBvcnRJbWFnZVJlcXVlc3QSDgoGcmVnaW9uGAEgASgJEikKBWRpc2tzGAIgAygLMhouZGlza2ZlcnJ5LnYxLkltcG9ydGVkRGlzaxIlCgVpbWFnZRgDIAEoCzIWLmRpc2tmZXJyeS52MS5OZXdJbWFnZRIpCgV3cml0ZRgEIAEoCzIaLmRpc2tmZXJyeS52MS5Xcml0ZU9wdGlvbnMSFAoMYWxsb3dfaW5fdXNlGAUgASgIEioKB29wdGlvbnMYBiABKAsyGS5kaXNrZmVycnkudjEuVGFza09wdGlvbnMiSQoTSW1wb3J0SW1hZ2VSZXNwb25zZRIgCgR0YXNrGAEgASgLMhIuZGlza2ZlcnJ5LnYxLlRhc2sSEAoIcmVwbGF5ZWQYAiABKAgipgEKEENvcHlJbWFnZVJlcXVlc3QSEAoIaW1hZ2VfaWQYASABKAkSFQoNc291cmNlX3JlZ2lvbhgCIAEoCRIVCg10YXJnZXRfcmVnaW9uGAMgASgJEiYKBnRhcmdldBgEIAEoCzIWLmRpc2tmZXJyeS52MS5OZXdJbWFnZRIqCgdvcHRpb25zGAUgASgLMhkuZGlza2ZlcnJ5LnYxLlRhc2tPcHRpb25zIkcKEUNvcHlJbWFnZVJlc3BvbnNlEiAKBHRhc2sYASABKAsyEi5kaXNrZmVycnkudjEuVGFzaxIQCghyZXBsYXllZBgCIAEoCCIcCg5HZXRUYXNrUmVxdWVzdBIKCgJpZBgBIAEoCSIzCg9HZXRUYXNrUmVzcG9uc2USIAoEdGFzaxgBIAEoCzISLmRpc2tmZXJyeS52MS5UYXNrIssCChBMaXN0VGFza3NSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEg0KBXN0YXJ0GAMgASgDEg0KBWxpbWl0GAQgASgFEiUKBWtpbmRzGAUgAygOMhYuZGlza2ZlcnJ5LnYxLlRhc2tLaW5kEicKBnN0YXRlcxgGIAMoDjIXLmRpc2tmZXJyeS52MS5UYXNrU3RhdGUSDgoGcmVnaW9uGAcgASgJEhAKCGltYWdlX2lkGAggASgJEjEKDWFjY2VwdGVkX2Zyb20YCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2FjY2VwdGVkX3RvGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBILCgNpZHMYCyADKAkSDwoHcHJvamVjdBgMIAEoCSJ7ChFMaXN0VGFza3NSZXNwb25zZRIhCgV0YXNrcxgBIAMoCzISLmRpc2tmZXJyeS52MS5UYXNrEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRISCgp0b3RhbF9zaXplGAMgASgDEhYKDmV2ZW50X3NlcXVlbmNlGAQgASgDIh8KEUNhbmNlbFRhc2tSZXF1ZXN0EgoKAmlkGAEgASgJIjYKEkNhbmNlbFRhc2tSZXNwb25zZRIgCgR0YXNrGAEgASgLMhIuZGlza2ZlcnJ5LnYxLlRhc2siMQoQTGltaXRUYXNrUmVxdWVzdBIKCgJpZBgBIAEoCRIRCgliYW5kd2lkdGgYAiABKAMiNQoRTGltaXRUYXNrUmVzcG9uc2USIAoEdGFzaxgBIAEoCzISLmRpc2tmZXJyeS52MS5UYXNrIh4KEFdhdGNoVGFza1JlcXVlc3QSCgoCaWQYASABKAkiNQoRV2F0Y2hUYXNrUmVzcG9uc2USIAoEdGFzaxgBIAEoCzISLmRpc2tmZXJyeS52MS5UYXNrInkKEVdhdGNoVGFza3NSZXF1ZXN0EhIKBWFmdGVyGAEgASgDSACIAQESDwoHdGFza19pZBgCIAEoCRIkCgRraW5kGAMgASgOMhYuZGlza2ZlcnJ5LnYxLlRhc2tLaW5kEg8KB3Byb2plY3QYBCABKAlCCAoGX2FmdGVyIjwKEldhdGNoVGFza3NSZXNwb25zZRImCgVldmVudBgBIAEoCzIXLmRpc2tmZXJyeS52MS5UYXNrRXZlbnQy5QUKC1Rhc2tTZXJ2aWNlElIKC0V4cG9ydEltYWdlEiAuZGlza2ZlcnJ5LnYxLkV4cG9ydEltYWdlUmVxdWVzdBohLmRpc2tmZXJyeS52MS5FeHBvcnRJbWFnZVJlc3BvbnNlElIKC0ltcG9ydEltYWdlEiAuZGlza2ZlcnJ5LnYxLkltcG9ydEltYWdlUmVxdWVzdBohLmRpc2tmZXJyeS52MS5JbXBvcnRJbWFnZVJlc3BvbnNlEkwKCUNvcHlJbWFnZRIeLmRpc2tmZXJyeS52MS5Db3B5SW1hZ2VSZXF1ZXN0Gh8uZGlza2ZlcnJ5LnYxLkNvcHlJbWFnZVJlc3BvbnNlEksKB0dldFRhc2sSHC5kaXNrZmVycnkudjEuR2V0VGFza1JlcXVlc3QaHS5kaXNrZmVycnkudjEuR2V0VGFza1Jlc3BvbnNlIgOQAgESUQoJTGlzdFRhc2tzEh4uZGlza2ZlcnJ5LnYxLkxpc3RUYXNrc1JlcXVlc3QaHy5kaXNrZmVycnkudjEuTGlzdFRhc2tzUmVzcG9uc2UiA5ACARJPCgpDYW5jZWxUYXNrEh8uZGlza2ZlcnJ5LnYxLkNhbmNlbFRhc2tSZXF1ZXN0GiAuZGlza2ZlcnJ5LnYxLkNhbmNlbFRhc2tSZXNwb25zZRJMCglMaW1pdFRhc2sSHi5kaXNrZmVycnkudjEuTGltaXRUYXNrUmVxdWVzdBofLmRpc2tmZXJyeS52MS5MaW1pdFRhc2tSZXNwb25zZRJOCglXYXRjaFRhc2sSHi5kaXNrZmVycnkudjEuV2F0Y2hUYXNrUmVxdWVzdBofLmRpc2tmZXJyeS52MS5XYXRjaFRhc2tSZXNwb25zZTABElEKCldhdGNoVGFza3MSHy5kaXNrZmVycnkudjEuV2F0Y2hUYXNrc1JlcXVlc3QaIC5kaXNrZmVycnkudjEuV2F0Y2hUYXNrc1Jlc3BvbnNlMAFiBnByb3RvMw", [file_diskferry_v1_image, file_diskferry_v1_task, file_google_protobuf_timestamp]);
+  fileDesc("Ch9kaXNrZmVycnkvdjEvdGFza19zZXJ2aWNlLnByb3RvEgxkaXNrZmVycnkudjEiNwoMVm9sdW1lU291cmNlEhEKCXZvbHVtZV9pZBgBIAEoCRIUCgxhbGxvd19pbl91c2UYAiABKAgifwoLVGFza09wdGlvbnMSFAoMY2xpZW50X3Rva2VuGAEgASgJEhEKCWJhbmR3aWR0aBgCIAEoAxIwCgx2ZXJpZmljYXRpb24YAyABKA4yGi5kaXNrZmVycnkudjEuVmVyaWZpY2F0aW9uEhUKDXZhbGlkYXRlX29ubHkYBCABKAgihgIKEkV4cG9ydEltYWdlUmVxdWVzdBISCghpbWFnZV9pZBgBIAEoCUgAEiwKBnZvbHVtZRgCIAEoCzIaLmRpc2tmZXJyeS52MS5Wb2x1bWVTb3VyY2VIABITCgtkZXN0aW5hdGlvbhgDIAEoCRIVCgtvYmplY3RfbmFtZRgEIAEoCUgBEhcKDW9iamVjdF9wcmVmaXgYBSABKAlIARIpCgV3cml0ZRgGIAEoCzIaLmRpc2tmZXJyeS52MS5Xcml0ZU9wdGlvbnMSKgoHb3B0aW9ucxgHIAEoCzIZLmRpc2tmZXJyeS52MS5UYXNrT3B0aW9uc0IICgZzb3VyY2VCCAoGb2JqZWN0IkkKE0V4cG9ydEltYWdlUmVzcG9uc2USIAoEdGFzaxgBIAEoCzISLmRpc2tmZXJyeS52MS5UYXNrEhAKCHJlcGxheWVkGAIgASgIIvYBCghOZXdJbWFnZRIMCgRuYW1lGAEgASgJEhgKC2Rlc2NyaXB0aW9uGAIgASgJSACIAQESHwoEdGFncxgDIAMoCzIRLmRpc2tmZXJyeS52MS5UYWcSFgoOcmVzb3VyY2VfZ3JvdXAYBCABKAkSJQoHb3NfdHlwZRgFIAEoDjIULmRpc2tmZXJyeS52MS5Pc1R5cGUSFAoMYXJjaGl0ZWN0dXJlGAYgASgJEhAKCHBsYXRmb3JtGAcgASgJEhEKCWJvb3RfbW9kZRgIIAEoCRIXCg9hbGxvd19zYW1lX25hbWUYCSABKAhCDgoMX2Rlc2NyaXB0aW9uIuMBChJJbXBvcnRJbWFnZVJlcXVlc3QSDgoGcmVnaW9uGAEgASgJEikKBWRpc2tzGAIgAygLMhouZGlza2ZlcnJ5LnYxLkltcG9ydGVkRGlzaxIlCgVpbWFnZRgDIAEoCzIWLmRpc2tmZXJyeS52MS5OZXdJbWFnZRIpCgV3cml0ZRgEIAEoCzIaLmRpc2tmZXJyeS52MS5Xcml0ZU9wdGlvbnMSFAoMYWxsb3dfaW5fdXNlGAUgASgIEioKB29wdGlvbnMYBiABKAsyGS5kaXNrZmVycnkudjEuVGFza09wdGlvbnMiSQoTSW1wb3J0SW1hZ2VSZXNwb25zZRIgCgR0YXNrGAEgASgLMhIuZGlza2ZlcnJ5LnYxLlRhc2sSEAoIcmVwbGF5ZWQYAiABKAgiHwoNRW5jcnlwdGVkQ29weRIOCgZrZXlfaWQYASABKAkiCwoJUGxhaW5Db3B5IpACChBDb3B5SW1hZ2VSZXF1ZXN0EhAKCGltYWdlX2lkGAEgASgJEhUKDXNvdXJjZV9yZWdpb24YAiABKAkSFQoNdGFyZ2V0X3JlZ2lvbhgDIAEoCRImCgZ0YXJnZXQYBCABKAsyFi5kaXNrZmVycnkudjEuTmV3SW1hZ2USKgoHb3B0aW9ucxgFIAEoCzIZLmRpc2tmZXJyeS52MS5UYXNrT3B0aW9ucxIwCgllbmNyeXB0ZWQYBiABKAsyGy5kaXNrZmVycnkudjEuRW5jcnlwdGVkQ29weUgAEigKBXBsYWluGAcgASgLMhcuZGlza2ZlcnJ5LnYxLlBsYWluQ29weUgAQgwKCmVuY3J5cHRpb24iRwoRQ29weUltYWdlUmVzcG9uc2USIAoEdGFzaxgBIAEoCzISLmRpc2tmZXJyeS52MS5UYXNrEhAKCHJlcGxheWVkGAIgASgIIhwKDkdldFRhc2tSZXF1ZXN0EgoKAmlkGAEgASgJIjMKD0dldFRhc2tSZXNwb25zZRIgCgR0YXNrGAEgASgLMhIuZGlza2ZlcnJ5LnYxLlRhc2siywIKEExpc3RUYXNrc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDQoFc3RhcnQYAyABKAMSDQoFbGltaXQYBCABKAUSJQoFa2luZHMYBSADKA4yFi5kaXNrZmVycnkudjEuVGFza0tpbmQSJwoGc3RhdGVzGAYgAygOMhcuZGlza2ZlcnJ5LnYxLlRhc2tTdGF0ZRIOCgZyZWdpb24YByABKAkSEAoIaW1hZ2VfaWQYCCABKAkSMQoNYWNjZXB0ZWRfZnJvbRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLYWNjZXB0ZWRfdG8YCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgsKA2lkcxgLIAMoCRIPCgdwcm9qZWN0GAwgASgJInsKEUxpc3RUYXNrc1Jlc3BvbnNlEiEKBXRhc2tzGAEgAygLMhIuZGlza2ZlcnJ5LnYxLlRhc2sSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhIKCnRvdGFsX3NpemUYAyABKAMSFgoOZXZlbnRfc2VxdWVuY2UYBCABKAMiHwoRQ2FuY2VsVGFza1JlcXVlc3QSCgoCaWQYASABKAkiNgoSQ2FuY2VsVGFza1Jlc3BvbnNlEiAKBHRhc2sYASABKAsyEi5kaXNrZmVycnkudjEuVGFzayIxChBMaW1pdFRhc2tSZXF1ZXN0EgoKAmlkGAEgASgJEhEKCWJhbmR3aWR0aBgCIAEoAyI1ChFMaW1pdFRhc2tSZXNwb25zZRIgCgR0YXNrGAEgASgLMhIuZGlza2ZlcnJ5LnYxLlRhc2siHgoQV2F0Y2hUYXNrUmVxdWVzdBIKCgJpZBgBIAEoCSI1ChFXYXRjaFRhc2tSZXNwb25zZRIgCgR0YXNrGAEgASgLMhIuZGlza2ZlcnJ5LnYxLlRhc2sieQoRV2F0Y2hUYXNrc1JlcXVlc3QSEgoFYWZ0ZXIYASABKANIAIgBARIPCgd0YXNrX2lkGAIgASgJEiQKBGtpbmQYAyABKA4yFi5kaXNrZmVycnkudjEuVGFza0tpbmQSDwoHcHJvamVjdBgEIAEoCUIICgZfYWZ0ZXIiPAoSV2F0Y2hUYXNrc1Jlc3BvbnNlEiYKBWV2ZW50GAEgASgLMhcuZGlza2ZlcnJ5LnYxLlRhc2tFdmVudDLlBQoLVGFza1NlcnZpY2USUgoLRXhwb3J0SW1hZ2USIC5kaXNrZmVycnkudjEuRXhwb3J0SW1hZ2VSZXF1ZXN0GiEuZGlza2ZlcnJ5LnYxLkV4cG9ydEltYWdlUmVzcG9uc2USUgoLSW1wb3J0SW1hZ2USIC5kaXNrZmVycnkudjEuSW1wb3J0SW1hZ2VSZXF1ZXN0GiEuZGlza2ZlcnJ5LnYxLkltcG9ydEltYWdlUmVzcG9uc2USTAoJQ29weUltYWdlEh4uZGlza2ZlcnJ5LnYxLkNvcHlJbWFnZVJlcXVlc3QaHy5kaXNrZmVycnkudjEuQ29weUltYWdlUmVzcG9uc2USSwoHR2V0VGFzaxIcLmRpc2tmZXJyeS52MS5HZXRUYXNrUmVxdWVzdBodLmRpc2tmZXJyeS52MS5HZXRUYXNrUmVzcG9uc2UiA5ACARJRCglMaXN0VGFza3MSHi5kaXNrZmVycnkudjEuTGlzdFRhc2tzUmVxdWVzdBofLmRpc2tmZXJyeS52MS5MaXN0VGFza3NSZXNwb25zZSIDkAIBEk8KCkNhbmNlbFRhc2sSHy5kaXNrZmVycnkudjEuQ2FuY2VsVGFza1JlcXVlc3QaIC5kaXNrZmVycnkudjEuQ2FuY2VsVGFza1Jlc3BvbnNlEkwKCUxpbWl0VGFzaxIeLmRpc2tmZXJyeS52MS5MaW1pdFRhc2tSZXF1ZXN0Gh8uZGlza2ZlcnJ5LnYxLkxpbWl0VGFza1Jlc3BvbnNlEk4KCVdhdGNoVGFzaxIeLmRpc2tmZXJyeS52MS5XYXRjaFRhc2tSZXF1ZXN0Gh8uZGlza2ZlcnJ5LnYxLldhdGNoVGFza1Jlc3BvbnNlMAESUQoKV2F0Y2hUYXNrcxIfLmRpc2tmZXJyeS52MS5XYXRjaFRhc2tzUmVxdWVzdBogLmRpc2tmZXJyeS52MS5XYXRjaFRhc2tzUmVzcG9uc2UwAWIGcHJvdG8z", [file_diskferry_v1_image, file_diskferry_v1_task, file_google_protobuf_timestamp]);
 
 /**
  * A volume that is read as a disk.
@@ -329,6 +329,43 @@ export const ImportImageResponseSchema: GenMessage<ImportImageResponse> = /*@__P
   messageDesc(file_diskferry_v1_task_service, 6);
 
 /**
+ * Which key a copy is encrypted with.
+ *
+ * @generated from message diskferry.v1.EncryptedCopy
+ */
+export type EncryptedCopy = Message<"diskferry.v1.EncryptedCopy"> & {
+  /**
+   * A key of the project in the region of the copy. Empty: the one that the source has, where it is the project's own
+   * and the copy stays in its region; else the region's own.
+   *
+   * @generated from field: string key_id = 1;
+   */
+  keyId: string;
+};
+
+/**
+ * Describes the message diskferry.v1.EncryptedCopy.
+ * Use `create(EncryptedCopySchema)` to create a new message.
+ */
+export const EncryptedCopySchema: GenMessage<EncryptedCopy> = /*@__PURE__*/
+  messageDesc(file_diskferry_v1_task_service, 7);
+
+/**
+ * A copy that is not encrypted.
+ *
+ * @generated from message diskferry.v1.PlainCopy
+ */
+export type PlainCopy = Message<"diskferry.v1.PlainCopy"> & {
+};
+
+/**
+ * Describes the message diskferry.v1.PlainCopy.
+ * Use `create(PlainCopySchema)` to create a new message.
+ */
+export const PlainCopySchema: GenMessage<PlainCopy> = /*@__PURE__*/
+  messageDesc(file_diskferry_v1_task_service, 8);
+
+/**
  * Which image, and where to.
  *
  * @generated from message diskferry.v1.CopyImageRequest
@@ -364,6 +401,25 @@ export type CopyImageRequest = Message<"diskferry.v1.CopyImageRequest"> & {
    * @generated from field: diskferry.v1.TaskOptions options = 5;
    */
   options?: TaskOptions | undefined;
+
+  /**
+   * Neither: encrypted if the source is, or if the project encrypts whatever is written.
+   *
+   * @generated from oneof diskferry.v1.CopyImageRequest.encryption
+   */
+  encryption: {
+    /**
+     * @generated from field: diskferry.v1.EncryptedCopy encrypted = 6;
+     */
+    value: EncryptedCopy;
+    case: "encrypted";
+  } | {
+    /**
+     * @generated from field: diskferry.v1.PlainCopy plain = 7;
+     */
+    value: PlainCopy;
+    case: "plain";
+  } | { case: undefined; value?: undefined };
 };
 
 /**
@@ -371,7 +427,7 @@ export type CopyImageRequest = Message<"diskferry.v1.CopyImageRequest"> & {
  * Use `create(CopyImageRequestSchema)` to create a new message.
  */
 export const CopyImageRequestSchema: GenMessage<CopyImageRequest> = /*@__PURE__*/
-  messageDesc(file_diskferry_v1_task_service, 7);
+  messageDesc(file_diskferry_v1_task_service, 9);
 
 /**
  * The accepted task.
@@ -399,7 +455,7 @@ export type CopyImageResponse = Message<"diskferry.v1.CopyImageResponse"> & {
  * Use `create(CopyImageResponseSchema)` to create a new message.
  */
 export const CopyImageResponseSchema: GenMessage<CopyImageResponse> = /*@__PURE__*/
-  messageDesc(file_diskferry_v1_task_service, 8);
+  messageDesc(file_diskferry_v1_task_service, 10);
 
 /**
  * Which task.
@@ -418,7 +474,7 @@ export type GetTaskRequest = Message<"diskferry.v1.GetTaskRequest"> & {
  * Use `create(GetTaskRequestSchema)` to create a new message.
  */
 export const GetTaskRequestSchema: GenMessage<GetTaskRequest> = /*@__PURE__*/
-  messageDesc(file_diskferry_v1_task_service, 9);
+  messageDesc(file_diskferry_v1_task_service, 11);
 
 /**
  * The task.
@@ -437,7 +493,7 @@ export type GetTaskResponse = Message<"diskferry.v1.GetTaskResponse"> & {
  * Use `create(GetTaskResponseSchema)` to create a new message.
  */
 export const GetTaskResponseSchema: GenMessage<GetTaskResponse> = /*@__PURE__*/
-  messageDesc(file_diskferry_v1_task_service, 10);
+  messageDesc(file_diskferry_v1_task_service, 12);
 
 /**
  * Which tasks: all that is given must hold. Pages go by token (AIP-158), or by start and limit, not by both.
@@ -525,7 +581,7 @@ export type ListTasksRequest = Message<"diskferry.v1.ListTasksRequest"> & {
  * Use `create(ListTasksRequestSchema)` to create a new message.
  */
 export const ListTasksRequestSchema: GenMessage<ListTasksRequest> = /*@__PURE__*/
-  messageDesc(file_diskferry_v1_task_service, 11);
+  messageDesc(file_diskferry_v1_task_service, 13);
 
 /**
  * One page.
@@ -565,7 +621,7 @@ export type ListTasksResponse = Message<"diskferry.v1.ListTasksResponse"> & {
  * Use `create(ListTasksResponseSchema)` to create a new message.
  */
 export const ListTasksResponseSchema: GenMessage<ListTasksResponse> = /*@__PURE__*/
-  messageDesc(file_diskferry_v1_task_service, 12);
+  messageDesc(file_diskferry_v1_task_service, 14);
 
 /**
  * Which task.
@@ -584,7 +640,7 @@ export type CancelTaskRequest = Message<"diskferry.v1.CancelTaskRequest"> & {
  * Use `create(CancelTaskRequestSchema)` to create a new message.
  */
 export const CancelTaskRequestSchema: GenMessage<CancelTaskRequest> = /*@__PURE__*/
-  messageDesc(file_diskferry_v1_task_service, 13);
+  messageDesc(file_diskferry_v1_task_service, 15);
 
 /**
  * The task after the cancel was accepted.
@@ -603,7 +659,7 @@ export type CancelTaskResponse = Message<"diskferry.v1.CancelTaskResponse"> & {
  * Use `create(CancelTaskResponseSchema)` to create a new message.
  */
 export const CancelTaskResponseSchema: GenMessage<CancelTaskResponse> = /*@__PURE__*/
-  messageDesc(file_diskferry_v1_task_service, 14);
+  messageDesc(file_diskferry_v1_task_service, 16);
 
 /**
  * Which task, and how fast.
@@ -629,7 +685,7 @@ export type LimitTaskRequest = Message<"diskferry.v1.LimitTaskRequest"> & {
  * Use `create(LimitTaskRequestSchema)` to create a new message.
  */
 export const LimitTaskRequestSchema: GenMessage<LimitTaskRequest> = /*@__PURE__*/
-  messageDesc(file_diskferry_v1_task_service, 15);
+  messageDesc(file_diskferry_v1_task_service, 17);
 
 /**
  * The task with its new limit.
@@ -648,7 +704,7 @@ export type LimitTaskResponse = Message<"diskferry.v1.LimitTaskResponse"> & {
  * Use `create(LimitTaskResponseSchema)` to create a new message.
  */
 export const LimitTaskResponseSchema: GenMessage<LimitTaskResponse> = /*@__PURE__*/
-  messageDesc(file_diskferry_v1_task_service, 16);
+  messageDesc(file_diskferry_v1_task_service, 18);
 
 /**
  * Which task.
@@ -667,7 +723,7 @@ export type WatchTaskRequest = Message<"diskferry.v1.WatchTaskRequest"> & {
  * Use `create(WatchTaskRequestSchema)` to create a new message.
  */
 export const WatchTaskRequestSchema: GenMessage<WatchTaskRequest> = /*@__PURE__*/
-  messageDesc(file_diskferry_v1_task_service, 17);
+  messageDesc(file_diskferry_v1_task_service, 19);
 
 /**
  * The task as it was read last.
@@ -686,7 +742,7 @@ export type WatchTaskResponse = Message<"diskferry.v1.WatchTaskResponse"> & {
  * Use `create(WatchTaskResponseSchema)` to create a new message.
  */
 export const WatchTaskResponseSchema: GenMessage<WatchTaskResponse> = /*@__PURE__*/
-  messageDesc(file_diskferry_v1_task_service, 18);
+  messageDesc(file_diskferry_v1_task_service, 20);
 
 /**
  * Which events: all that is given must hold.
@@ -724,7 +780,7 @@ export type WatchTasksRequest = Message<"diskferry.v1.WatchTasksRequest"> & {
  * Use `create(WatchTasksRequestSchema)` to create a new message.
  */
 export const WatchTasksRequestSchema: GenMessage<WatchTasksRequest> = /*@__PURE__*/
-  messageDesc(file_diskferry_v1_task_service, 19);
+  messageDesc(file_diskferry_v1_task_service, 21);
 
 /**
  * One event.
@@ -743,7 +799,7 @@ export type WatchTasksResponse = Message<"diskferry.v1.WatchTasksResponse"> & {
  * Use `create(WatchTasksResponseSchema)` to create a new message.
  */
 export const WatchTasksResponseSchema: GenMessage<WatchTasksResponse> = /*@__PURE__*/
-  messageDesc(file_diskferry_v1_task_service, 20);
+  messageDesc(file_diskferry_v1_task_service, 22);
 
 /**
  * Moves disk images, and says how far they have come. A task of another project is NOT_FOUND.
