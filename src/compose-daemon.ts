@@ -137,6 +137,7 @@ export async function openDaemon(env: Environment, options: DaemonOptions): Prom
         {
           service,
           accessKeys: new Map(settings.callers.accessKeys.map((key) => [key.id, key])),
+          nonces: record,
           bodyBytes: LIMITS.bodyBytes,
           now: Date.now,
           defect: defectNote(log),

@@ -1,4 +1,5 @@
 /** What the dialects of other clouds are given, and how those that answer in JSON read and reply. */
+import type { SeenNonce } from "../record/nonce.ts";
 import type { Service } from "../service/service.ts";
 import type { AccessKeys } from "./access-key.ts";
 import { answer, writeHead } from "./answer.ts";
@@ -7,12 +8,20 @@ import type { Call, HttpResponse } from "./call.ts";
 export interface DialectPorts {
   readonly service: Service;
   readonly accessKeys: AccessKeys;
+  readonly nonces: NonceBook;
   /** Bytes of one body. */
   readonly bodyBytes: number;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Notes what is our own fault. */
   defect(error: unknown, call: Call): void;
+}
+
+/** Which signed requests have come, so that none counts twice, whatever becomes of the daemon in between. */
+export interface NonceBook {
+  /** Durable when it resolves. */
+  keepNonce(seen: SeenNonce, forgetBefore: number): Promise<void>;
+  nonces(since: number): Promise<readonly SeenNonce[]>;
 }
 
 export interface Reply {

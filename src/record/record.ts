@@ -16,6 +16,7 @@ import type { NewTask, Task } from "../task/task.ts";
 import type { InUse } from "./admission.ts";
 import type { AuditEntry, AuditQuery, RecordedAudit } from "./audit.ts";
 import type { EventQuery, RecordedEvent } from "./event.ts";
+import type { SeenNonce } from "./nonce.ts";
 import type { TaskPage, TaskQuery, TaskWhere, Unfinished } from "./query.ts";
 
 export interface TaskRecord extends AsyncDisposable {
@@ -81,6 +82,11 @@ export interface TaskRecord extends AsyncDisposable {
   unneeded(query: { readonly after: number; readonly limit: number }): Promise<readonly UnneededObject[]>;
   /** The object is gone. */
   removed(sequence: number): Promise<void>;
+
+  /** Remembers a signed request, and forgets some of those that came earlier. */
+  keepNonce(seen: SeenNonce, forgetBefore: number): Promise<void>;
+  /** The signed requests that have come since. */
+  nonces(since: number): Promise<readonly SeenNonce[]>;
 
   /** Removes some of what has ended long ago, the oldest first, events included. Numbers are not used again. */
   forget(retention: Retention): Promise<Forgotten>;

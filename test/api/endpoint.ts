@@ -80,6 +80,7 @@ export async function endpoint({ limits, keys = [KEY], alibaba, ...options }: Gi
       {
         service: options.service ?? here.service,
         accessKeys: new Map(keys.map((key) => [key.id, key])),
+        nonces: here.file.record,
         bodyBytes: LIMITS.bodyBytes,
         now: () => here.time,
         defect: defectNote(log),

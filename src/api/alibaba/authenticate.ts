@@ -1,5 +1,6 @@
 /** Who asks: whoever holds the secret of the access key that the request is signed with. Each request counts once. */
 import { type AccessKey, type AccessKeys, isSameSignature } from "../access-key.ts";
+import type { NonceBook } from "../dialect.ts";
 import { Nonces } from "./nonces.ts";
 import type { ReadRequest } from "./read-request.ts";
 import { refused } from "./refused.ts";
@@ -23,11 +24,29 @@ interface Signed {
   readonly nonce: string | undefined;
 }
 
+/** A timestamp ahead of our clock by a window is good for two. */
+const KEPT_MS = 2 * WINDOW_MS;
+
 /** @throws a refusal */
-export function authenticator(keys: AccessKeys, now: () => number): (request: ReadRequest) => AccessKey {
-  // A timestamp ahead of our clock by a window is good for two.
-  const nonces = new Nonces({ keptMs: 2 * WINDOW_MS, most: MOST_NONCES });
-  return (request) => {
+export function authenticator(
+  keys: AccessKeys,
+  book: NonceBook,
+  now: () => number,
+): (request: ReadRequest) => Promise<AccessKey> {
+  const nonces = new Nonces({ keptMs: KEPT_MS, most: MOST_NONCES });
+  let restored: Promise<void> | undefined;
+  /** Before the first request counts. What fails is tried again by the next. */
+  const restore = (): Promise<void> => {
+    restored ??= book.nonces(now() - KEPT_MS).then(
+      (seen) => nonces.restore(seen, now()),
+      (error: unknown) => {
+        restored = undefined;
+        throw error;
+      },
+    );
+    return restored;
+  };
+  return async (request) => {
     const signed = signedBy(request);
     const key = keys.get(signed.keyId);
     if (key === undefined) throw refused("key-unknown");
@@ -38,9 +57,11 @@ export function authenticator(keys: AccessKeys, now: () => number): (request: Re
     if (said === undefined || Math.abs(said - at) > WINDOW_MS) throw refused("timestamp");
     const { nonce } = signed;
     if (nonce === undefined || nonce.length > LONGEST_NONCE) throw refused("signature-incomplete");
+    await restore();
     const taken = nonces.take(key.id, nonce, at);
     if (taken === "used") throw refused("nonce-used");
     if (taken === "full") throw refused("throttled");
+    await book.keepNonce({ key: key.id, nonce, at }, at - KEPT_MS);
     return key;
   };
 }

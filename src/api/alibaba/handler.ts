@@ -28,10 +28,10 @@ const VERSION = "2014-05-26";
 const NO_REFUSALS: Refusals = { reasons: {} };
 
 export function alibabaHandler(
-  { service, accessKeys, bodyBytes, now, defect }: DialectPorts,
+  { service, accessKeys, nonces, bodyBytes, now, defect }: DialectPorts,
   { errorCodes }: AlibabaOptions,
 ): HttpHandler {
-  const authenticate = authenticator(accessKeys, now);
+  const authenticate = authenticator(accessKeys, nonces, now);
   return {
     name: NAME,
     matches: isRpc,
@@ -49,7 +49,7 @@ export function alibabaHandler(
       try {
         const read = await readRequest(request, bodyBytes);
         format = formatIn(read.form) ?? format;
-        const key = authenticate(read);
+        const key = await authenticate(read);
         const parameters = new Parameters([...read.query, ...read.form]);
         const action = actionOf(read, parameters);
         call.operation = `${NAME} ${action.name}`;

@@ -9,7 +9,7 @@ export interface NonceOptions {
 
 /**
  * Two generations by access key: when the younger has grown old, the older is let go of. Only nonces of requests whose
- * signature holds come here, so that nobody fills the memory of another. A restart forgets them.
+ * signature holds come here, so that nobody fills the memory of another.
  */
 export class Nonces {
   readonly #options: NonceOptions;
@@ -19,6 +19,16 @@ export class Nonces {
 
   constructor(options: NonceOptions) {
     this.#options = options;
+  }
+
+  /** Those that came before a restart. */
+  restore(seen: readonly { readonly key: string; readonly nonce: string }[], now: number): void {
+    this.#began = now;
+    for (const { key, nonce } of seen) {
+      const known = this.#older.get(key);
+      if (known === undefined) this.#older.set(key, new Set([nonce]));
+      else known.add(nonce);
+    }
   }
 
   /** `full`: more requests within the time than are remembered; none of them may come unseen. */

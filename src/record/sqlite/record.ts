@@ -11,6 +11,7 @@ import { accept, replayed } from "./accept.ts";
 import { type Database, openDatabase } from "./database.ts";
 import { lastEvent, listEvents } from "./event-table.ts";
 import { forget } from "./forget.ts";
+import { keepNonce, listNonces } from "./nonce-table.ts";
 import { apply, claim, nextStart, recover, slotsInUse } from "./run-table.ts";
 import { entries, type Needs, shelf } from "./shelf.ts";
 import { countTasks, countUnfinished, findTask, listTasks } from "./task-table.ts";
@@ -63,6 +64,8 @@ export function openSqliteRecord(path: string): TaskRecord {
       return writer.write(() => listUnneeded(database, after, limit));
     },
     removed: (sequence) => writer.write(() => forgetUnneeded(database, sequence)),
+    keepNonce: (seen, forgetBefore) => writer.write(() => keepNonce(database, seen, forgetBefore)),
+    nonces: async (since) => listNonces(database, since),
     forget: (retention) => writer.write(() => forget(database, retention)),
     audit: (entry) => writer.write(() => appendAudit(database, entry)),
     audits: async (query) => listAudits(database, query),

@@ -113,4 +113,13 @@ export const STEPS: readonly string[] = [
     UNIQUE (destination, object)
   ) STRICT;
   `,
+  `
+  CREATE TABLE nonce (
+    key TEXT NOT NULL,
+    nonce TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (key, nonce)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX nonce_at ON nonce(at);
+  `,
 ];
