@@ -19,7 +19,10 @@ export function addImages(program: Command, context: CliContext): void {
   const command = program
     .command("images")
     .summary("list images")
-    .description("Lists the images of your project; for admins, those of every project.")
+    .description(
+      "Lists the images of your project; for admins, those of every project. KEY is what an image is encrypted\n" +
+        "with: the id of a key, - for a plain image, ? where only its owner knows.",
+    )
     .option("--region <region>", "only of this region")
     .option("--name <name>", "only those that bear this name")
     .option("--limit <n>", "images to show at most", countOption, 200);
@@ -45,7 +48,7 @@ async function showImages(options: ImagesOptions, context: CliContext): Promise<
         client.once(signal),
       );
       for (const image of images) {
-        const { id, name, region, status, format, disks } = image;
+        const { id, name, region, status, format, disks, encrypted, keyId } = image;
         if (json) stdout.write(`${toJsonString(ImageSchema, image, { alwaysEmitImplicit: true })}\n`);
         const word = Object.entries(ImageStatus).find(([, value]) => value === status)?.[0] ?? "?";
         const size = disks.reduce((sum, { virtualSize }) => sum + Number(virtualSize), 0);
@@ -57,6 +60,7 @@ async function showImages(options: ImagesOptions, context: CliContext): Promise<
           format,
           disks.length,
           formatSize(size),
+          encrypted ? keyId || "?" : "-",
         ]);
       }
       left -= images.length;
@@ -64,7 +68,10 @@ async function showImages(options: ImagesOptions, context: CliContext): Promise<
       if (pageToken === "") break;
     }
     if (json) return;
-    for (const line of tableLines(["IMAGE", "NAME", "REGION", "STATUS", "FORMAT", "DISKS", "SIZE"], rows)) {
+    for (const line of tableLines(
+      ["IMAGE", "NAME", "REGION", "STATUS", "FORMAT", "DISKS", "SIZE", "KEY"],
+      rows,
+    )) {
       stdout.write(`${line}\n`);
     }
   });

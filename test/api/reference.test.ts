@@ -11,6 +11,7 @@ import { RegionService } from "../../src/api/connect/generated/diskferry/v1/regi
 import { TaskService } from "../../src/api/connect/generated/diskferry/v1/task_service_pb.ts";
 import { LIMITS } from "../../src/api/server.ts";
 import { FAULT_CODES, Fault, type FaultCode } from "../../src/fault/fault.ts";
+import { type Reason, refusal } from "../../src/service/refusal.ts";
 import { openMetrics } from "../../src/telemetry/metrics.ts";
 
 const reference = readFileSync(join(import.meta.dirname, "../../docs/endpoint.md"), "utf8");
@@ -48,6 +49,15 @@ describe("docs/endpoint.md", () => {
     });
     const unknownCaller = `CREDENTIALS ${codeToString(Code.Unauthenticated)} 401`;
     expect(said.toSorted()).toEqual([...true_, unknownCaller].toSorted());
+  });
+
+  it("says with which code a copy is refused for which reason", () => {
+    const rows = [...section("Encrypted copies").matchAll(/^\| (`[a-z-]+`.*) \| `([A-Z_]+)` \| .+ \|$/gm)];
+    const said = rows.flatMap(([, reasons = "", code]) =>
+      [...reasons.matchAll(/`([a-z-]+)`/g)].map(([, reason]) => [reason, code]),
+    );
+    expect(said.length).toBeGreaterThan(10);
+    expect(said).toEqual(said.map(([reason]) => [reason, refusal(reason as Reason, "").code]));
   });
 
   it("names every metric, and no other", async () => {

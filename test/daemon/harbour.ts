@@ -84,6 +84,8 @@ export function sameDisk(a: string, formatA: string, b: string, formatB: string)
 /** What a test adds to the configuration: lines of YAML. */
 export interface ConfigLines {
   readonly listen?: string;
+  /** What both regions say besides. */
+  readonly eachRegion?: string;
   readonly regions?: string;
   readonly destinations?: string;
   readonly more?: string;
@@ -91,7 +93,13 @@ export interface ConfigLines {
 
 /** Writes a configuration file with two regions whose images are files. */
 export function writeConfig(path: (...names: string[]) => string, lines: ConfigLines = {}): void {
-  const { listen = "cleartext: { port: 0 }", regions = "", destinations = "", more = "" } = lines;
+  const {
+    listen = "cleartext: { port: 0 }",
+    eachRegion = "",
+    regions = "",
+    destinations = "",
+    more = "",
+  } = lines;
   for (const folder of ["east", "west", "quay", "files"]) mkdirSync(path(folder), { recursive: true });
   writeFileSync(
     path("daemon.yaml"),
@@ -99,8 +107,8 @@ export function writeConfig(path: (...names: string[]) => string, lines: ConfigL
 listen:
   ${listen}
 regions:
-  east: { imageStore: east }
-  west: { imageStore: west }
+  east: { imageStore: east, ${eachRegion} }
+  west: { imageStore: west, ${eachRegion} }
   ${regions}
 destinations:
   east: { region: east, location: ${path("east")} }
