@@ -16,6 +16,8 @@ import { CLOSED_GATE, type OpenedImage } from "./open-image.ts";
 export interface LandRequest {
   /** Format to write. */
   readonly format: string;
+  /** Path, URL or name of what is written: an archive calls the disk after it. Absent: the format's default. */
+  readonly place?: string;
   /** Absent: none, or zlib and zstd where the format is always compressed. */
   readonly compression?: Compression;
   /** Whoever asks for a level asks for units that are compressed with it: then nothing is adopted. */
@@ -44,7 +46,7 @@ export function landImage(
   ports: TransferPorts,
   signal: AbortSignal,
 ): Promise<TransferResult> {
-  const layout = layoutFor(request, opened, destination);
+  const layout = layoutFor(request, opened);
   return transfer(
     {
       ...request,
@@ -120,15 +122,11 @@ export async function readBack(
   }
 }
 
-function layoutFor(
-  request: LandRequest,
-  { image, source }: OpenedImage,
-  destination: Pick<Destination, "name">,
-): Layout {
-  const { format, level, clusterSize, roundTo } = request;
+function layoutFor(request: LandRequest, { image, source }: OpenedImage): Layout {
+  const { format, place, level, clusterSize, roundTo } = request;
   return formatByUserName(format).writer.layout({
     virtualSize: image.virtualSize,
-    name: diskName(destination.name),
+    ...(place === undefined ? {} : { name: diskName(place) }),
     ...(request.compression === undefined ? {} : { compression: request.compression }),
     ...(level === undefined ? {} : { level }),
     ...(clusterSize === undefined ? {} : { clusterSize }),

@@ -12,7 +12,7 @@ import { journalFor, type LandRequest, landImage, verifyLanded } from "./land-im
 import { type ImageRequest, type OpenedImage, openBytes, openImage } from "./open-image.ts";
 import type { Places } from "./places.ts";
 
-export interface TransferImageRequest extends Omit<LandRequest, "format" | "snapshot" | "moves"> {
+export interface TransferImageRequest extends Omit<LandRequest, "format" | "place" | "snapshot" | "moves"> {
   readonly source: ImageRequest;
   readonly destination: string;
   /** Format to write; absent: the source's own. */
@@ -67,7 +67,7 @@ export async function transferImage(
     !convertsAnything(request, opened) && (await destination.copyParts?.(opened.source, signal)) !== undefined
       ? await copyImage(request, opened, destination, transferPorts, signal)
       : await landImage(
-          { ...request, format, ...(snapshot === undefined ? {} : { snapshot }) },
+          { ...request, format, place, ...(snapshot === undefined ? {} : { snapshot }) },
           opened,
           destination,
           transferPorts,

@@ -149,6 +149,7 @@ async function landAll(
         {
           ...move.write,
           ...move.fit?.(opened),
+          place: move.object,
           adopt: "coded units",
           ...(move.moves === undefined ? {} : { moves: move.moves }),
           concurrency: producer.lanes,

@@ -29,7 +29,11 @@ it.each(
   writeSparse(path("disk.raw"), disk);
   await using store = await partStore({ minPart });
   const places = { destination: async () => store.destination() };
-  await world.transfer("disk.raw", "fake:", { format: "tar.gz", segment: 6 * MiB, places });
+  await world.transfer("disk.raw", "fake://bucket/object.raw.tar.gz", {
+    format: "tar.gz",
+    segment: 6 * MiB,
+    places,
+  });
   mkdirSync(path("folder"), { recursive: true });
   const input = store.objects.get("fake://bucket/object");
   const { status, stderr } = spawnSync("tar", ["xzf", "-", "-C", path("folder")], { input });
