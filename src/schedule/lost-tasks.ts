@@ -21,7 +21,8 @@ export function lostTasks(ports: Pick<SchedulePorts, "record" | "note" | "now" |
     const held = task?.run?.runner === run.run?.runner && task?.attempts === run.attempts;
     if (task === undefined || !held) return;
     const outcome = await record.apply(run.id, endOf(task, ports), now());
-    if (outcome !== undefined && isRefusal(outcome)) throw new Fault("INTERNAL", `task ${run.id}: ${outcome.message}`);
+    if (outcome !== undefined && isRefusal(outcome))
+      throw new Fault("INTERNAL", `task ${run.id}: ${outcome.message}`);
   }
 
   return {

@@ -48,7 +48,7 @@ const SWEEP_EVERY_MS = 60 * 60_000;
 /** Objects of deleted images that could not be removed are tried again after this. */
 const REMOVE_AGAIN_MS = 60_000;
 const EVENTS_AT_ONCE = 500;
-/** Of all lanes, that one run may hold: what it leaves is for others when its store hangs. */
+/** Of all lanes, that one run or one region may hold: what it leaves is for others when its store hangs. */
 const SHARE_OF_ONE = 0.75;
 /** A run that is ended where it stands cleans up behind itself within this, or leaves it to the next start. */
 const HALT_MS = 60_000;
@@ -101,7 +101,7 @@ export async function startScheduler(ports: SchedulePorts, limits: ScheduleLimit
     const changes: Running["changes"] = [];
     const running: Running = { held, rate: task.bandwidth, changes, ended: Promise.resolve() };
     const share: RunShare = {
-      lanes: lanes.join(),
+      lanes: lanes.join(task.regions),
       memory: limits.memory,
       get bandwidth() {
         return running.rate;
@@ -120,6 +120,7 @@ export async function startScheduler(ports: SchedulePorts, limits: ScheduleLimit
     running.ended = runTask(held, share, ports).then((outcome) => {
       const seconds = (performance.now() - began) / 1000;
       runs.delete(task.id);
+      share.lanes[Symbol.dispose]();
       if (outcome === "lost") lost.add(held.task);
       ports.metrics.ended(kind, outcome, seconds);
       note("info", "run-ended", { task: task.id, outcome, seconds });

@@ -54,6 +54,33 @@ describe("lanes", () => {
     expect(got).toEqual(["hung", "hung", "hung", "other"]);
   });
 
+  it("are left to others by all runs of a region whose store hangs", async () => {
+    const lanes = fairLanes({ lanes: 4, lanesOfOne: 3, memory: 100 });
+    const { got, leases, ask } = asking();
+    using other = lanes.join(["north"]);
+    ask("hung", lanes.join(["east"]), 9);
+    ask("hung", lanes.join(["east", "west"]), 9);
+    for (let turn = 0; turn < 3; turn += 1) {
+      await settled();
+      ask("other", other);
+      await settled();
+      leases.pop()?.[Symbol.dispose]();
+    }
+    expect(got).toEqual(["hung", "hung", "hung", "other", "other", "other"]);
+  });
+
+  it("all go to the runs of one region once those elsewhere have ended", async () => {
+    const lanes = fairLanes({ lanes: 4, lanesOfOne: 3, memory: 100 });
+    const { got, ask } = asking();
+    const other = lanes.join(["north"]);
+    for (const name of ["a", "b"]) ask(name, lanes.join(["east"]), 9);
+    await settled();
+    expect(got).toHaveLength(3);
+    other[Symbol.dispose]();
+    await settled();
+    expect(got).toHaveLength(4);
+  });
+
   it("pass nobody over among more runs than lanes", async () => {
     const lanes = fairLanes({ lanes: 2, lanesOfOne: 2, memory: 100 });
     const { got, leases, ask } = asking();
