@@ -4,6 +4,8 @@ import { type Image, type ImageDisk, isEncrypted } from "../catalog/image.ts";
 import type { ContentCipher } from "../cipher/content-cipher.ts";
 import { type OpenedImage, openAlone, openBytes } from "../engine/open-image.ts";
 import { Fault } from "../fault/fault.ts";
+import { probeInput } from "../format/detect.ts";
+import { formatByUserName, readerOf } from "../format/registry.ts";
 import { decryptedSource } from "../source/decrypted/decrypted.ts";
 import type { Encryption } from "../task/spec.ts";
 import type { LandedObject } from "../task/task.ts";
@@ -44,10 +46,33 @@ export async function storedDisks(
     return {
       disk,
       open: async (signal) => openAlone(await source(signal), image.format, signal),
-      openBytes: async (signal) => openBytes(await source(signal), signal),
+      async openBytes(signal) {
+        const opened = await openBytes(await source(signal), signal);
+        if (cipher === undefined) return opened;
+        return checkDecrypted(opened, image.format, signal);
+      },
     };
   });
   return { image, disks };
+}
+
+/**
+ * Decrypted as another disk all is noise, and a copy of the bytes would not notice. A raw disk may look like anything:
+ * of it the guest digest tells.
+ */
+async function checkDecrypted(
+  opened: OpenedImage,
+  format: string,
+  signal: AbortSignal,
+): Promise<OpenedImage> {
+  await using stack = new AsyncDisposableStack();
+  stack.use(opened);
+  const { source } = opened;
+  if (readerOf(formatByUserName(format)).probe(await probeInput(source, signal)) !== "mine") {
+    throw new Fault("VERIFY_FAILED", `${source.name}: decrypts to something else than ${format}`);
+  }
+  stack.move();
+  return opened;
 }
 
 /** What each disk of an image is encrypted with, by its number; nothing, where the image is plain. */

@@ -295,6 +295,20 @@ describe("an encrypted copy", () => {
     for (const index of [0, 1]) expect((await stored(back, index)).equals(disk)).toBe(true);
   });
 
+  it("is not made of what does not decrypt to what it was: a disk in another's place, in any format", async () => {
+    await quay.start();
+    for (const region of ["west", "north"]) await writesQcow2(region);
+    writeFileSync(quay.path("yard", "other.raw"), noise(disk.length, 9));
+    const first = await copied(await imported("disk.raw", "other.raw"), { to: "west", encryption: YES });
+    const { images } = quay.record.catalogue;
+    const { entry, version } = (await images.get(first.id)) ?? (undefined as never);
+    await images.replace({ ...entry, disks: [...entry.disks].reverse() }, version);
+    const { id } = await accepted(first.id, { to: "north" });
+    const { state, failure } = await quay.ended(id);
+    expect([state, failure?.code]).toEqual(["failed", "VERIFY_FAILED"]);
+    expect(quay.files("north")).toEqual([]);
+  });
+
   it("is not made of what is encrypted with nobody knows what", async () => {
     await quay.start();
     const { images } = quay.record.catalogue;
