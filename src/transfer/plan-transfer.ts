@@ -25,6 +25,8 @@ const PACKED_SEGMENT = 32 * MiB;
 const PACKED_LARGE_SEGMENT = 64 * MiB;
 /** For one output file, where no store asks for large parts. */
 const PACKED_FILE_SEGMENT = 16 * MiB;
+/** As large as segments become by themselves, where there would be too many: a lane must hold one. */
+const PACKED_LARGEST_SEGMENT = 128 * MiB;
 /** Parts smaller than this make a large object slow to read (Swift serves only one a second after the tenth). */
 const SMALLEST_PART = MiB;
 
@@ -158,8 +160,24 @@ function planByRule({ image, layout, limits, segment }: PlanRequest, signal: Abo
   });
 }
 
-async function packed(
-  { image, limits, adopt, segment }: PlanRequest,
+/** Segments grow when there would be too many of them, unless the user has said how large they are. */
+async function packed(request: PlanRequest, layout: PackedLayout, signal: AbortSignal): Promise<Cut> {
+  const { limits, segment } = request;
+  if (segment !== undefined) return packedBy(segment, request, layout, signal);
+  const large = limits.minPart > SMALLEST_PART ? PACKED_LARGE_SEGMENT : PACKED_SEGMENT;
+  for (let size = limits.placement === "parts" ? large : PACKED_FILE_SEGMENT; ; size *= 2) {
+    try {
+      return await packedBy(size, request, layout, signal);
+    } catch (error) {
+      const tooMany = error instanceof Fault && error.code === "LIMIT_EXCEEDED";
+      if (!tooMany || size === PACKED_LARGEST_SEGMENT) throw error;
+    }
+  }
+}
+
+async function packedBy(
+  segment: number,
+  { image, limits, adopt }: PlanRequest,
   layout: PackedLayout,
   signal: AbortSignal,
 ): Promise<Cut> {
@@ -167,9 +185,7 @@ async function packed(
   const parts = limits.placement === "parts";
   const alignment = Math.max(GUEST_BLOCK, image.codedUnit ?? 1, unit);
   const atLeast = parts ? Math.max(limits.minPart, SMALLEST_PART) : 0;
-  const large = atLeast > SMALLEST_PART ? PACKED_LARGE_SEGMENT : PACKED_SEGMENT;
-  const wished = segment ?? (parts ? large : PACKED_FILE_SEGMENT);
-  const size = Math.max(wished, alignUp(atLeast, alignment), alignment);
+  const size = Math.max(segment, alignUp(atLeast, alignment), alignment);
   // Head and tail are parts too.
   const maxSlots = limits.maxParts - 2;
   const { slots: holding, upper } = await planPacked(inTurns(storedExtents(image, layout, signal), signal), {
