@@ -13,7 +13,12 @@ import { accessFile, readLeftAccess, writeLeftAccess } from "./config/access.ts"
 import { checkDirectories, makeDirectories, makeDirectory } from "./config/daemon-directories.ts";
 import type { DaemonSettings } from "./config/daemon-settings.ts";
 import { type DaemonSummary, summaryOf } from "./config/daemon-summary.ts";
-import { builtInSettings, daemonDirectory, readDaemonSettings } from "./config/read-daemon-settings.ts";
+import {
+  builtInSettings,
+  daemonDirectory,
+  FIRST_PROJECT,
+  readDaemonSettings,
+} from "./config/read-daemon-settings.ts";
 import type { Environment } from "./config/settings.ts";
 import { auditTo } from "./daemon/audit.ts";
 import { dataKeysOf } from "./daemon/data-keys.ts";
@@ -47,9 +52,6 @@ import { createPool } from "./worker/pool.ts";
 /** As in a single transfer: a thread computes while others of its lanes wait. */
 const LANES_PER_THREAD = 4;
 const DAY_MS = 86_400_000;
-/** The project of who may do everything, where nobody else is configured. */
-const FIRST_PROJECT = "default";
-
 const newId = (): string => uuidV7(Date.now(), randomBytes(10));
 
 /** What a daemon with these settings would be, and whether what they name on this host is there. @throws Fault */

@@ -30,9 +30,12 @@ export function daemonDirectory(settings: Pick<DaemonSettings, "stateDirectory">
   return settings.stateDirectory ?? join(stateDirectory({ stores: {} }, env), "daemon");
 }
 
+/** The project of who may do everything, where nobody else is configured. */
+export const FIRST_PROJECT = "default";
+
 /**
  * For a first look, on this host alone: two regions whose images are files in the state directory, a place for exports
- * in each, and the user's own files and any URL to import from.
+ * in each, the user's own files and any URL to import from, and copies that may be encrypted.
  */
 export function builtInSettings(
   env: Environment,
@@ -53,7 +56,11 @@ export function builtInSettings(
   return daemonSettingsSchema.parse({
     stateDirectory: state,
     listen: { cleartext: port === undefined ? {} : { port } },
-    regions: { east: { imageStore: "east-images" }, west: { imageStore: "west-images" } },
+    regions: {
+      east: { imageStore: "east-images", encryptOnCopy: "allowed" },
+      west: { imageStore: "west-images", encryptOnCopy: "allowed" },
+    },
+    projects: { [FIRST_PROJECT]: { keyService: "authorized" } },
     destinations: { ...sample("east"), ...sample("west") },
     roots: { home: directory ?? env["HOME"] ?? homedir() },
     // Whoever has the token of this daemon is at home on this host.

@@ -132,3 +132,12 @@ describe.skipIf(!QEMU)(
     });
   },
 );
+
+it("copies may be encrypted without any configuration", async () => {
+  await using here = await daemonHarbour();
+  writeFileSync(here.path("disk.raw"), disk);
+  await here.start();
+  await here.ask("import", "file:home/disk.raw", "--region", "east", "--name", "plain", "--wait");
+  await here.ask("copy", "plain", "--to", "west", "--name", "sealed", "--encrypt", "--wait");
+  expect(await here.ask("images", "--name", "sealed")).toMatchObject({ keyId: "service-key/west" });
+});
