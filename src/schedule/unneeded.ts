@@ -1,9 +1,13 @@
 /** Objects of deleted images leave their stores. */
 import { Fault } from "../fault/fault.ts";
+import { withDeadline } from "../flow/deadline.ts";
 import type { UnneededObject } from "../record/record.ts";
 import type { SchedulePorts } from "./ports.ts";
 
-const AT_ONCE = 100;
+/** Asked for anew before each removal: something may have come to use the next one. */
+const AT_ONCE = 1;
+/** An object of many parts goes in many requests. */
+const REMOVE_MS = 10 * 60_000;
 
 type Ports = Pick<SchedulePorts, "record" | "places" | "note">;
 
@@ -17,7 +21,9 @@ export async function removeUnneeded(ports: Ports, signal: AbortSignal): Promise
       const { sequence, destination, object } = unneeded;
       after = sequence;
       try {
-        const outcome = await remove(unneeded, ports, signal);
+        const outcome = await withDeadline(`removing ${object}`, REMOVE_MS, signal, (within) =>
+          remove(unneeded, ports, within),
+        );
         await record.removed(sequence);
         if (outcome === "removed") note("info", "object-removed", { destination, object });
         else note("warn", "object-kept", { destination, object, reason: outcome });

@@ -65,9 +65,10 @@ describe("an object is not told", () => {
     expect(await told()).toEqual([]);
   });
 
-  it("when an image has come to have it since", async () => {
+  it("when an image has come to have it since, by another way to the store", async () => {
     await deletion();
-    const other = sampleImage({ id: "other", name: "other", disks: disksOf("image-1.qcow2") });
+    const disks = disksOf("images/image-1.qcow2");
+    const other = sampleImage({ id: "other", store: "west-images", name: "other", disks });
     await file.record.catalogue.images.add(other);
     expect(await told()).toEqual([]);
     await file.record.catalogue.images.remove("other", 1);
@@ -98,10 +99,23 @@ describe("an object is not told", () => {
     await deletion({ objects: ["image-1.a", "image-1.b", "image-1.c"] });
     for (const name of ["a", "b"]) {
       const disks = disksOf(`image-1.${name}`);
-      await file.record.catalogue.images.add(sampleImage({ id: name, name, disks }));
+      await file.record.catalogue.images.add(sampleImage({ id: name, store: "west-images", name, disks }));
     }
     expect(await told(0, 1)).toEqual(["east-images/image-1.c"]);
   });
+});
+
+it("no image may name an object that is still to be removed, until it is", async () => {
+  const { images } = file.record.catalogue;
+  await images.add(sampleImage({ id: "other", name: "other" }));
+  await deletion();
+  const named = { disks: disksOf("image-1.qcow2") };
+  const conflict = { code: "CONFLICT" };
+  await expect(images.add(sampleImage({ id: "new", ...named }))).rejects.toMatchObject(conflict);
+  await expect(images.replace(sampleImage({ id: "other", ...named }), 1)).rejects.toMatchObject(conflict);
+  const [left] = await file.record.unneeded({ after: 0, limit: 1 });
+  await file.record.removed(left?.sequence ?? 0);
+  await images.add(sampleImage({ id: "new", ...named }));
 });
 
 it("no task may make an object that is still to be removed, until it is", async () => {

@@ -22,7 +22,8 @@ export function accept(database: Database, reservable: Reservable, acceptance: A
   if (earlier !== undefined) return { task: earlier, when: "before" };
   // Before all else: that the same is being done already says more than what follows from it.
   for (const name of acceptance.task.exclusive) refuseClaimed(database, name, acceptance.task.project);
-  refuseUnneeded(database, acceptance.task.spec);
+  const { spec } = acceptance.task;
+  if (spec.kind !== "export") refuseUnneeded(database, spec.to.destination, spec.to.objects);
   reserve(database, reservable, acceptance);
   const task = insertTask(database, acceptance.task, at);
   for (const name of new Set(task.exclusive)) {

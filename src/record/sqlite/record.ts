@@ -15,7 +15,14 @@ import { keepNonce, listNonces } from "./nonce-table.ts";
 import { apply, claim, nextStart, recover, slotsInUse } from "./run-table.ts";
 import { entries, type Needs, shelf } from "./shelf.ts";
 import { countTasks, countUnfinished, findTask, listTasks } from "./task-table.ts";
-import { deleteImage, forgetUnneeded, hasUnneeded, listUnneeded } from "./unneeded.ts";
+import {
+  deleteImage,
+  forgetUnneeded,
+  hasUnneeded,
+  listUnneeded,
+  refuseUnneeded,
+  storedObjects,
+} from "./unneeded.ts";
 import { Writer } from "./writer.ts";
 
 /**
@@ -124,7 +131,10 @@ function catalogueOf(database: Database, writer: Writer, tables: ReturnType<type
   return {
     regions: shelf(database, writer, tables.regions, REGION_NEEDS),
     projects: shelf(database, writer, tables.projects, {}),
-    images: shelf(database, writer, tables.images, IMAGE_NEEDS),
+    images: shelf(database, writer, tables.images, {
+      ...IMAGE_NEEDS,
+      admits: (image) => refuseUnneeded(database, image.store, storedObjects(image)),
+    }),
     volumes: shelf(database, writer, tables.volumes, VOLUME_NEEDS),
     destinations: shelf(database, writer, tables.destinations, DESTINATION_NEEDS),
     keys: shelf(database, writer, tables.keys, KEY_NEEDS),

@@ -103,6 +103,8 @@ export interface Needs<Entry> {
     readonly sql: string;
     readonly of: (entry: Entry) => Readonly<Record<string, unknown>>;
   };
+  /** Throws when an entry cannot be as it is given. */
+  readonly admits?: (entry: Entry) => void;
 }
 
 /** The same table for callers from outside. */
@@ -110,7 +112,7 @@ export function shelf<Entry>(
   database: Database,
   writer: Writer,
   rows: Entries<Entry>,
-  { present, unchanged }: Needs<Entry>,
+  { present, unchanged, admits }: Needs<Entry>,
 ): Shelf<Entry> {
   const { table } = rows;
   return {
@@ -136,9 +138,14 @@ export function shelf<Entry>(
         WHERE (?1 IS NULL OR project = ?1) AND (?2 IS NULL OR region = ?2)`;
       return Number(database.one(sql, project ?? null, region ?? null)?.["n"]);
     },
-    add: (entry) => writer.write(() => rows.insert(entry)),
+    add: (entry) =>
+      writer.write(() => {
+        admits?.(entry);
+        return rows.insert(entry);
+      }),
     replace: (entry, version) =>
       writer.write(() => {
+        admits?.(entry);
         const id = rows.idOf(entry);
         const now = rows.find(id)?.entry;
         if (unchanged !== undefined && now !== undefined) {

@@ -1,7 +1,6 @@
 /** Objects of deleted images, until they are gone; runs inside one transaction. */
 import type { Image } from "../../catalog/image.ts";
 import { Fault } from "../../fault/fault.ts";
-import type { TaskSpec } from "../../task/spec.ts";
 import type { ImageDeletion, UnneededObject } from "../record.ts";
 import type { Database } from "./database.ts";
 import { type Entries, type Needs, removeEntry } from "./shelf.ts";
@@ -59,19 +58,20 @@ export function forgetUnneeded(database: Database, sequence: number): void {
   database.run("DELETE FROM unneeded WHERE sequence = ?", sequence);
 }
 
-/** @throws Fault CONFLICT: what is being removed must not be made meanwhile. */
-export function refuseUnneeded(database: Database, spec: TaskSpec): void {
-  if (spec.kind === "export") return;
-  const { image, destination, objects } = spec.to;
+/** @throws Fault CONFLICT: what is being removed must not be made or named meanwhile. */
+export function refuseUnneeded(database: Database, destination: string, objects: readonly string[]): void {
   for (const object of objects) {
-    const row = database.one(
-      "SELECT 1 FROM unneeded WHERE destination = ? AND object = ?",
-      destination,
-      object,
+    const sql = "SELECT 1 FROM unneeded WHERE destination = ? AND object = ?";
+    if (database.one(sql, destination, object) === undefined) continue;
+    throw new Fault(
+      "CONFLICT",
+      `${object}: an image that was deleted has left it, and it is still being removed`,
     );
-    if (row === undefined) continue;
-    throw new Fault("CONFLICT", `image ${image}: what an image of this id has left is still being removed`);
   }
+}
+
+export function storedObjects({ disks }: Image): readonly string[] {
+  return disks.flatMap(({ object }) => (object === undefined ? [] : [object]));
 }
 
 function isKept(database: Database, object: string): boolean {
