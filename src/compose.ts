@@ -29,6 +29,7 @@ export async function compose(env: Environment, options: EngineOptions): Promise
     get producer() {
       pool ??= createPool({
         lanesPerThread: LANES_PER_THREAD,
+        start: "now",
         ...(options.threads === undefined ? {} : { threads: options.threads }),
       });
       return pool;

@@ -10,6 +10,8 @@ export interface PoolOptions {
   readonly threads?: number;
   /** Jobs of one thread that overlap while they wait for disks and networks. */
   readonly lanesPerThread: number;
+  /** The threads start while the image is still being opened; absent: with the first job. */
+  readonly start?: "now";
 }
 
 /** How long a stopped job may take to notice, before nobody waits for it any longer. */
@@ -21,17 +23,21 @@ export interface Pool extends Producer, AsyncDisposable {
 
 export function createPool(options: PoolOptions): Pool {
   const threads = options.threads ?? Math.max(1, availableParallelism());
-  const pool = new Piscina<SegmentJob, SegmentOutcome>({
-    filename: new URL(`./entry${extname(import.meta.filename)}`, import.meta.url).href,
-    // All of them start with the pool, while the image is still being opened.
-    minThreads: threads,
-    maxThreads: threads,
-    concurrentTasksPerWorker: options.lanesPerThread,
-    // A thread that sleeps in Atomics.wait between tasks would freeze its open sockets and timers.
-    atomics: "disabled",
-    // Segments of one output file wait for those before them: the queue must never reorder.
-    stricterFIFO: true,
-  });
+  let pool: Piscina<SegmentJob, SegmentOutcome> | undefined;
+  const started = (): Piscina<SegmentJob, SegmentOutcome> => {
+    pool ??= new Piscina({
+      filename: new URL(`./entry${extname(import.meta.filename)}`, import.meta.url).href,
+      minThreads: threads,
+      maxThreads: threads,
+      concurrentTasksPerWorker: options.lanesPerThread,
+      // A thread that sleeps in Atomics.wait between tasks would freeze its open sockets and timers.
+      atomics: "disabled",
+      // Segments of one output file wait for those before them: the queue must never reorder.
+      stricterFIFO: true,
+    });
+    return pool;
+  };
+  if (options.start === "now") started();
   return {
     threads,
     lanes: threads * options.lanesPerThread,
@@ -46,7 +52,7 @@ export function createPool(options: PoolOptions): Pool {
       };
       signal.addEventListener("abort", onAbort, { once: true });
       try {
-        const outcome = await Promise.race([pool.run(job), givenUp]);
+        const outcome = await Promise.race([started().run(job), givenUp]);
         if (!outcome.ok) throw Fault.fromWire(outcome.fault);
         return outcome.receipt;
       } catch (error) {
@@ -57,7 +63,7 @@ export function createPool(options: PoolOptions): Pool {
       }
     },
     async [Symbol.asyncDispose]() {
-      await pool.destroy();
+      await pool?.destroy();
     },
   };
 }
