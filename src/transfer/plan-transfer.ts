@@ -188,8 +188,10 @@ async function packedBy(
   const size = Math.max(segment, alignUp(atLeast, alignment), alignment);
   // Head and tail are parts too.
   const maxSlots = limits.maxParts - 2;
+  // Zeros that a larger written disk has beyond the image are left out, or stored like all others.
+  const covered = layout.zeros === undefined ? image.virtualSize : layout.virtualSize;
   const { slots: holding, upper } = await planPacked(inTurns(storedExtents(image, layout, signal), signal), {
-    size: image.virtualSize,
+    size: covered,
     alignment,
     segment: Math.max(alignment, size - (size % alignment)),
     maxSlots,
@@ -199,7 +201,7 @@ async function packedBy(
     atLeast,
     firstNumber: 2,
   });
-  const covering = { size: image.virtualSize, alignment, span: ZERO_SPAN, maxSlots, firstNumber: 2 };
+  const covering = { size: covered, alignment, span: ZERO_SPAN, maxSlots, firstNumber: 2 };
   const slots = layout.zeros === undefined ? holding : coverDisk(holding, covering);
   const headLength = layout.headLength(upper, 0);
   // The last segment may be larger by what would be too little to stand alone.

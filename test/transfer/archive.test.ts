@@ -55,3 +55,16 @@ it("much larger than memory: zeros between data become parts of their own, and c
   expect([sent, store.taken.length]).toEqual([object.size, 3 + 3 * 3 + 1]);
   expect(lanes.map((memory) => memory < 192 * MiB)).toEqual([true]);
 });
+
+it("rounded up far: little data in front of many zeros is no part that is too small", async () => {
+  writeSparse(path("small.raw"), noise(MiB + 7));
+  await using store = await partStore({ minPart: 5 * MiB });
+  const places = { destination: async () => store.destination() };
+  const { object } = await world.transfer("small.raw", "fake:", {
+    format: "tar.gz",
+    roundTo: 20 * GiB,
+    places,
+  });
+  expect(object.size).toBeLessThan(5 * MiB + (20 * GiB) / 900);
+  expect([...store.taken].sort((a, b) => a - b)).toEqual([2, 3, 4, 5, 6]);
+});

@@ -27,7 +27,7 @@ export function memberEncoder({ level, prologue }: Encoding): UnitEncoder {
 }
 
 /** Members that decode to so many units of zeros. */
-export function* zeroMembers(units: number): Generator<Uint8Array> {
+function* zeroMembers(units: number): Generator<Uint8Array> {
   if (units >= LONG_RUN) long ??= denseMember(new Uint8Array(LONG_RUN * UNIT));
   short ??= denseMember(new Uint8Array(UNIT));
   let left = units;

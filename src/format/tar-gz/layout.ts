@@ -9,7 +9,7 @@
 import { alignUp, SECTOR } from "../../bytes/units.ts";
 import { Fault } from "../../fault/fault.ts";
 import type { LayoutOptions, PackedLayout, SealInput } from "../format.ts";
-import { UNIT, zeroMembers } from "./encoder.ts";
+import { UNIT } from "./encoder.ts";
 import { fileHeader } from "./header.ts";
 import { denseMember, longestMember } from "./member.ts";
 
@@ -26,7 +26,7 @@ export function archiveLayout(options: LayoutOptions): PackedLayout {
   const level = levelOf(options);
   if (virtualSize <= 0) throw new Fault("USAGE", "tar.gz: an empty disk is not written");
   const size = alignUp(virtualSize, roundTo);
-  const units = Math.ceil(virtualSize / UNIT);
+  const units = Math.ceil(size / UNIT);
   const prologue = denseMember(fileHeader(name, size));
   return {
     shape: "packed",
@@ -43,7 +43,6 @@ export function archiveLayout(options: LayoutOptions): PackedLayout {
       async *head() {},
       async *tail() {
         await checkTiling(input, units);
-        yield* zeroMembers(Math.max(0, Math.ceil(size / UNIT) - units));
         yield denseMember(new Uint8Array(END));
       },
     }),

@@ -84,6 +84,19 @@ describe("an archive", () => {
     expect(content.equals(Buffer.concat([noise(MiB + 7), Buffer.alloc(3 * MiB - 7)]))).toBe(true);
   });
 
+  it.each([MiB + 7, 3])(
+    "rounds %i bytes up far, in parts of zeros like those inside a disk",
+    async (size) => {
+      const slots: number[] = [];
+      const { object } = await archived(noise(size), "far.raw.tar.gz", {
+        roundTo: 100 * GiB,
+        events: { onPlan: (plan) => void slots.push(plan.slots) },
+      });
+      expect(slots).toEqual([1 + Math.ceil(100 / 8)]);
+      expect(object.size).toBeLessThan(2 * MiB + (100 * GiB) / 900);
+    },
+  );
+
   it("is read by nobody here, and says so before anything moves", async () => {
     await archived(noise(9), "one.raw.tar.gz");
     const written = { code: "USAGE", message: expect.stringContaining("written, and cannot be read") };
