@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import type { Command } from "commander";
 import type { DaemonSummary } from "../config/daemon-summary.ts";
-import type { CliContext } from "./context.ts";
+import type { CliContext, Daemon } from "./context.ts";
 import { portOption } from "./options.ts";
 
 interface ServeOptions {
@@ -60,7 +60,10 @@ async function serve(options: ServeOptions, context: CliContext): Promise<void> 
     say({ event: "checked", ...summary }, summaryLines(summary));
     return;
   }
-  const daemon = await context.daemon(asked);
+  let daemon: Daemon | undefined;
+  // Before it is open it has nothing to read again, and must not die of being asked to.
+  context.onHangup(() => void daemon?.reload());
+  daemon = await context.daemon(asked);
   const { urls, stateDirectory, accessFile } = daemon;
   say({ event: "ready", urls, stateDirectory, ...(accessFile === undefined ? {} : { accessFile }) }, [
     ...urls.map((url) => `listening  ${url}`),
@@ -69,7 +72,6 @@ async function serve(options: ServeOptions, context: CliContext): Promise<void> 
       ? []
       : [`token      in ${accessFile}, where the commands of this user find it`]),
   ]);
-  context.onHangup(() => void daemon.reload());
   if (!signal.aborted) await once(signal, "abort");
   say({ event: "draining" }, ["draining: a second signal ends the daemon at once"]);
   await daemon.end();

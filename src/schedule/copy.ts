@@ -23,9 +23,14 @@ export async function copyMoves(spec: CopySpec, ports: SchedulePorts): Promise<r
   return pairs(disks, spec.to.objects).map(([stored, object], index): Move => {
     const cipher = ciphers(index);
     const encrypts = cipher === undefined ? {} : { cipher };
-    // Checksums are those of what is stored: of ciphertext they say nothing about other bytes.
+    // Checksums are those of what is stored: of ciphertext they say nothing about other bytes. The guest digest does.
     const { checksums: _, ...unsummed } = stored.disk;
     const disk = ciphertext ? unsummed : stored.disk;
+    const { guestDigest } = disk;
+    const proof =
+      ciphertext && image.format !== "raw" && guestDigest !== undefined
+        ? { reads: { format: image.format, guestDigest } }
+        : {};
     if (!alike) {
       const landed = (result: TransferResult) => landedDisk(write.format, result, disk);
       return { destination, object, write, ...encrypts, open: stored.open, landed };
@@ -35,6 +40,7 @@ export async function copyMoves(spec: CopySpec, ports: SchedulePorts): Promise<r
       object,
       write: { format: "raw" },
       ...encrypts,
+      ...proof,
       moves: "stored bytes",
       open: stored.openBytes,
       landed: (result) => copiedDisk(image.format, result, disk),

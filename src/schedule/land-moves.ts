@@ -6,7 +6,7 @@
  * The disks move their data one after the other, with all lanes that the run gets; every other step is taken by all of
  * them together, so that a task is cancelled as a whole or published as a whole (D1).
  */
-import { journalFor, landImage, verifyLanded } from "../engine/land-image.ts";
+import { journalFor, landImage, readBack, verifyLanded } from "../engine/land-image.ts";
 import type { OpenedImage } from "../engine/open-image.ts";
 import { encryptedDestination } from "../store/encrypted.ts";
 import type { Destination } from "../store/store.ts";
@@ -62,22 +62,21 @@ export async function landMoves(
   for (const move of moves) open.push(await openMove(move, stack, folder, ports, held.beginsNothing));
   await held.report({ kind: "opened" });
   const results = await landAll(open, held, share, ports);
-  if (verify === "read back") await held.report({ kind: "verifying" });
+  if (verify === "read back" || moves.some(({ reads }) => reads !== undefined)) {
+    await held.report({ kind: "verifying" });
+  }
+  const reading = { producer: turnTaking(ports.producer, share.lanes), onProgress: () => {} };
   const objects: LandedObject[] = [];
   for (const [index, { move, opened, destination }] of open.entries()) {
     const result = results[index];
     if (result === undefined) continue;
+    const { reads } = move;
+    if (reads !== undefined)
+      await readBack(destination, reads.format, reads.guestDigest, reading, held.signal);
     const known = result.guestDigest;
     const guestDigest =
       verify === "read back"
-        ? await verifyLanded(
-            move.write.format,
-            opened,
-            known,
-            destination,
-            { producer: turnTaking(ports.producer, share.lanes), onProgress: () => {} },
-            held.signal,
-          )
+        ? await verifyLanded(move.write.format, opened, known, destination, reading, held.signal)
         : known;
     objects.push(
       landedObject(move, { ...result, ...(guestDigest === undefined ? {} : { guestDigest }) }, verify),

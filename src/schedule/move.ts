@@ -20,6 +20,11 @@ export interface Move {
   open(signal: AbortSignal): Promise<OpenedImage>;
   /** @throws Fault when it is not what the catalogue or the request says. */
   fit?(opened: OpenedImage): { readonly roundTo?: number };
+  /**
+   * What the object reads as, for what no checksum proves to be the bytes that it is made of: it is read back in any
+   * case.
+   */
+  readonly reads?: { readonly format: string; readonly guestDigest: string };
   /** @throws Fault VERIFY_FAILED when what has landed contradicts what is known of it. */
   landed(result: TransferResult): Omit<LandedObject, "object" | "verified" | "size">;
 }

@@ -309,6 +309,40 @@ describe("an encrypted copy", () => {
     expect(quay.files("north")).toEqual([]);
   });
 
+  it.each([
+    ["encrypted anew", {}],
+    ["to plain text", { encryption: NO }],
+  ])("is not made, %s, of what has been changed where it lies", async (_, how) => {
+    await quay.start();
+    for (const region of ["west", "north"]) await writesQcow2(region);
+    const first = await copied(await imported(), { to: "west", encryption: YES });
+    const path = quay.path("west", first.disks[0]?.object ?? "");
+    const bytes = readFileSync(path);
+    // In the midst of the noise: a bit of the disk, and of no table.
+    const at = bytes.length / 2;
+    bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
+    writeFileSync(path, bytes);
+    const { id } = await accepted(first.id, { to: "north", ...how });
+    const { state, failure } = await quay.ended(id);
+    expect([state, failure?.code]).toEqual(["failed", "VERIFY_FAILED"]);
+    expect(quay.files("north")).toEqual([]);
+  });
+
+  it("is not made of a plain image that has been changed where it lies", async () => {
+    await quay.start();
+    for (const region of ["west", "north"]) await writesQcow2(region);
+    const image = await copied(await imported(), { to: "west", encryption: NO });
+    const path = quay.path("west", image.disks[0]?.object ?? "");
+    const bytes = readFileSync(path);
+    const at = bytes.length / 2;
+    bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
+    writeFileSync(path, bytes);
+    const { id } = await accepted(image.id, { to: "north", encryption: YES });
+    const { state, failure } = await quay.ended(id);
+    expect([state, failure?.code]).toEqual(["failed", "VERIFY_FAILED"]);
+    expect(quay.files("north")).toEqual([]);
+  });
+
   it("is not made of what is encrypted with nobody knows what", async () => {
     await quay.start();
     const { images } = quay.record.catalogue;
