@@ -113,14 +113,16 @@ export function partCopier(access: S3Access, location: S3Location, uploadId: str
   async function copyOnce(part: PartSlot & CopyPart, signal: AbortSignal): Promise<CopiedPart> {
     const { number, length, from } = part;
     const range = { from: placeOf(from), offset: from.offset, length, of: from.size };
-    const pinned = conditions === "heeded" ? { ifMatch: from.etag } : {};
+    // By the time of the answer another part may have found out.
+    const conditional = conditions === "heeded";
+    const pinned = conditional ? { ifMatch: from.etag } : {};
     try {
       return await withGrace(GRACE_MS, signal, (late) =>
         copyPart(access, location, { id: uploadId, part: number }, { ...range, ...pinned }, late),
       );
     } catch (error) {
       const fault = Fault.from(error, access.nameOf(location));
-      const doubted = fault.code === "ALREADY_EXISTS" && conditions === "heeded";
+      const doubted = fault.code === "ALREADY_EXISTS" && conditional;
       if (!doubted && s3Code(fault) !== "NoSuchKey") throw fault;
       if (!doubted || !(await stands(from, signal))) throw changed(from, fault);
       conditions = "misread";

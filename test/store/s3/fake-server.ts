@@ -33,7 +33,7 @@ export interface Answer {
 
 /** Gets the request, how many of its operation there were, this one included, and what came before. */
 export type Behaviour = Readonly<
-  Partial<Record<Operation, (seen: Seen, times: number, server: FakeServer) => Answer>>
+  Partial<Record<Operation, (seen: Seen, times: number, server: FakeServer) => Answer | Promise<Answer>>>
 >;
 
 export interface FakeServer extends AsyncDisposable {
@@ -79,9 +79,8 @@ export async function startFakeServer(behaviour: Behaviour): Promise<FakeServer>
     const operation = operationOf(method, query, headers);
     const one = { method, path: url.pathname, query, headers, body: Buffer.concat(chunks), operation };
     seen.push(one);
-    const answer = (behaviour[operation] ?? USUAL[operation])?.(one, of(operation).length, fake) ?? {
-      status: 404,
-    };
+    const behave = behaviour[operation] ?? USUAL[operation];
+    const answer = (await behave?.(one, of(operation).length, fake)) ?? { status: 404 };
     reply.writeHead(answer.status ?? 200, { "content-type": "application/xml", ...answer.headers });
     reply.end(method === "HEAD" ? undefined : answer.body);
   });

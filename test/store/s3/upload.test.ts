@@ -413,8 +413,8 @@ describe("A stream", () => {
     const bytes = noise(11 * MiB, 4);
     const behaviour: Behaviour = {
       UploadPart: ({ body }, times) => ({ headers: { etag: `"${times === 1 ? A : md5(body)}"` } }),
-      Head: (seen, times, server) => {
-        const answer = landed().Head?.(seen, times, server) ?? {};
+      Head: async (seen, times, server) => {
+        const answer = (await landed().Head?.(seen, times, server)) ?? {};
         return {
           ...answer,
           headers: { ...answer.headers, etag: '"opaque"', "content-length": String(bytes.length) },
@@ -457,8 +457,8 @@ describe("A stream", () => {
         under.acknowledged += body.length;
         return { headers: { etag: `"${md5(body)}"` } };
       },
-      Head: (seen, times, server) => {
-        const answer = landed().Head?.(seen, times, server) ?? {};
+      Head: async (seen, times, server) => {
+        const answer = (await landed().Head?.(seen, times, server)) ?? {};
         return {
           ...answer,
           headers: { ...answer.headers, etag: '"opaque"', "content-length": String(60 * MiB) },
