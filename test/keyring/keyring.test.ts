@@ -112,8 +112,8 @@ describe("a keyring", () => {
       const dataKey = await keyring.wrapFresh(BINDING);
       const secret = JSON.parse(readFileSync(file(), "utf8")).key as string;
       spoil();
-      for (const work of [keyring.wrapFresh(BINDING), keyring.unwrap(BINDING, dataKey)]) {
-        const fault = await told(work);
+      for (const work of [() => keyring.wrapFresh(BINDING), () => keyring.unwrap(BINDING, dataKey)]) {
+        const fault = await told(work());
         expect(fault).toMatchObject({ code, message: expect.stringContaining("master key key-1") });
         expect(String(fault)).not.toContain(secret.slice(0, 12));
       }
