@@ -106,16 +106,18 @@ export function* sendsTheRest(left: readonly JournalLeft[], { events }: Evidence
   }
 }
 
-/** Slots of each region: set between two events, and in force until the next. */
+/** Slots of each region: set after one event, in force for all events behind another, until the next. */
 export interface LimitSince {
+  /** The last event before they were set. */
   readonly from: number;
+  /** The last event when all regions had them: it may still have happened under those before. */
   readonly to: number;
   readonly most: number;
 }
 
 /** The limits that may have been in force when the event happened. */
 function inForce(limits: readonly LimitSince[], sequence: number): readonly number[] {
-  const settled = limits.findLastIndex(({ to }) => to <= sequence);
+  const settled = limits.findLastIndex(({ to }) => to < sequence);
   return limits.filter(({ from }, index) => index >= settled && from <= sequence).map(({ most }) => most);
 }
 
