@@ -1,28 +1,21 @@
 /** How a request is signed: HMAC-SHA1 over its parameters (V1), or ACS3-HMAC-SHA256 over all of it (V3). */
 import { createHash, createHmac } from "node:crypto";
+import { percentEncode } from "../../net/percent-encode.ts";
 
 /** Name and value, decoded. */
 export type Pair = readonly [name: string, value: string];
-
-/** RFC 3986: all but letters, digits, `-`, `_`, `.` and `~`. */
-function encode(text: string): string {
-  return encodeURIComponent(text).replace(
-    /[!'()*]/g,
-    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
-}
 
 /** By name, in the order of their code units. What came is decoded and encoded again, since clients write it differently. */
 function canonical(pairs: readonly Pair[]): string {
   return pairs
     .toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-    .map(([name, value]) => `${encode(name)}=${encode(value)}`)
+    .map(([name, value]) => `${percentEncode(name)}=${percentEncode(value)}`)
     .join("&");
 }
 
 /** @param pairs those of query and form together, without `Signature`. */
 export function signatureV1(method: string, pairs: readonly Pair[], secret: string): string {
-  const text = `${method}&${encode("/")}&${encode(canonical(pairs))}`;
+  const text = `${method}&${percentEncode("/")}&${percentEncode(canonical(pairs))}`;
   return createHmac("sha1", `${secret}&`).update(text).digest("base64");
 }
 

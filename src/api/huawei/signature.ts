@@ -1,5 +1,6 @@
 /** Requests that are signed with an access key: SDK-HMAC-SHA256. */
 import { createHash, createHmac } from "node:crypto";
+import { percentEncode } from "../../net/percent-encode.ts";
 import { type AccessKey, type AccessKeys, isSameSignature } from "../access-key.ts";
 import { type HttpRequest, headerOf, pathOf } from "../call.ts";
 import { authorityOf, queryOf } from "../route.ts";
@@ -64,14 +65,14 @@ function signedHeader(request: HttpRequest, name: string): string {
 
 /** It ends with a slash, even where the path does not. */
 function canonicalPath(path: string): string {
-  const encoded = path.split("/").map((segment) => encode(decode(segment)));
+  const encoded = path.split("/").map((segment) => percentEncode(decode(segment)));
   const text = encoded.join("/");
   return text.endsWith("/") ? text : `${text}/`;
 }
 
 function canonicalQuery(query: URLSearchParams): string {
   return [...query]
-    .map(([name, value]) => `${encode(name)}=${encode(value)}`)
+    .map(([name, value]) => `${percentEncode(name)}=${percentEncode(value)}`)
     .sort((a, b) => (a < b ? -1 : 1))
     .join("&");
 }
@@ -82,14 +83,6 @@ function decode(text: string): string {
   } catch {
     throw misfit("urlMalformed");
   }
-}
-
-/** RFC 3986: all but unreserved characters. */
-function encode(text: string): string {
-  return encodeURIComponent(text).replace(
-    /[!'()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
 }
 
 function sha256(data: Uint8Array | string): string {

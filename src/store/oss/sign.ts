@@ -4,6 +4,7 @@
  * Source: OSS developer reference, "Include a V4 signature in the header" and "V4 signatures in presigned URLs".
  */
 import { createHash, createHmac } from "node:crypto";
+import { percentEncode } from "../../net/percent-encode.ts";
 
 export interface OssScope {
   /** Without `oss-`. */
@@ -76,13 +77,13 @@ export function presignQuery(
 
 /** Path of the object, percent-encoded but for slashes. */
 export function encodeKey(key: string): string {
-  return encode(key).replaceAll("%2F", "/");
+  return percentEncode(key).replaceAll("%2F", "/");
 }
 
 /** Parameters sorted by name, percent-encoded; those without a value stand alone. */
 export function encodeQuery(query: Readonly<Record<string, string>>): string {
   return Object.entries(query)
-    .map(([name, value]) => [encode(name), encode(value)] as const)
+    .map(([name, value]) => [percentEncode(name), percentEncode(value)] as const)
     .sort(([a], [b]) => byBytes(a, b))
     .map(([name, value]) => (value === "" ? name : `${name}=${value}`))
     .join("&");
@@ -136,13 +137,6 @@ function basicDate(now: Date): string {
     .toISOString()
     .replace(/\.\d+Z$/, "Z")
     .replaceAll(/[-:]/g, "");
-}
-
-function encode(text: string): string {
-  return encodeURIComponent(text).replaceAll(
-    /[!'()*]/g,
-    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
 }
 
 function byBytes(a: string, b: string): number {

@@ -1,5 +1,6 @@
 /** The SDK's requests over the program's own HTTP: one set of agents, bounded waits, errors as faults. */
 import { http, readBytes } from "../../net/http.ts";
+import { percentEncode } from "../../net/percent-encode.ts";
 
 /** A request as the SDK hands it over. */
 interface SdkRequest {
@@ -69,15 +70,9 @@ function urlOf(request: SdkRequest): string {
   const port = request.port === undefined ? "" : `:${request.port}`;
   const query = Object.entries(request.query ?? {}).flatMap(([key, value]) => {
     const values = Array.isArray(value) ? value : [value];
-    return values.map((one: string | null) => (one === null ? encode(key) : `${encode(key)}=${encode(one)}`));
+    return values.map((one: string | null) =>
+      one === null ? percentEncode(key) : `${percentEncode(key)}=${percentEncode(one)}`,
+    );
   });
   return `${request.protocol}//${request.hostname}${port}${request.path}${query.length === 0 ? "" : `?${query.join("&")}`}`;
-}
-
-/** RFC 3986: what encodeURIComponent leaves alone but a signature does not. */
-function encode(text: string): string {
-  return encodeURIComponent(text).replace(
-    /[!'()*]/g,
-    (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
 }
