@@ -3,16 +3,9 @@
  */
 import { Fault, type FaultCode } from "../../fault/fault.ts";
 import type { Reason } from "../../service/refusal.ts";
+import { errorCatalogue } from "../error-catalogue.ts";
 
-interface ErrorRow {
-  readonly status: number;
-  readonly code: string;
-  readonly message: string;
-  /** Where the row comes from. */
-  readonly rule: string;
-}
-
-const ROWS = {
+const CATALOGUE = errorCatalogue({
   bodyMalformed: [400, "40000", "Request body has invalid format.", "INF"],
   imageIdMissing: [400, "40001", "Required parameter 'image_id' is not specified.", "FJ-1"],
   imageIdInvalid: [400, "40002", "Parameter 'image_id' has invalid value.", "FJ-5"],
@@ -52,16 +45,11 @@ const ROWS = {
   internal: [500, "50001", "Internal server error.", "FJ api"],
   storeFailed: [500, "50002", "Internal server error.", "FJ api"],
   unavailable: [503, "50301", "Service is unavailable. Try again later.", "INF"],
-} as const satisfies Readonly<Record<string, readonly [number, string, string, string]>>;
+});
 
-export type FujitsuError = keyof typeof ROWS;
+export const { names: FUJITSU_ERRORS, errorRow, misfit } = CATALOGUE;
 
-export const FUJITSU_ERRORS = Object.keys(ROWS) as readonly FujitsuError[];
-
-export function errorRow(name: FujitsuError): ErrorRow {
-  const [status, code, message, rule] = ROWS[name];
-  return { status, code, message, rule };
-}
+export type FujitsuError = (typeof FUJITSU_ERRORS)[number];
 
 /** Which row a refusal or another fault becomes, by its reason (and field), else by its code. */
 export type Mapping = Readonly<Partial<Record<Reason | FaultCode | "malformed name", FujitsuError>>>;
@@ -131,16 +119,15 @@ const ANY: Mapping = {
   CREDENTIALS_EXPIRED: "unavailable",
 };
 
-/** A refusal of this dialect's own, of what no use case ever sees. */
-export function misfit(name: FujitsuError): Fault {
-  return new Fault("USAGE", ROWS[name][2], { details: { row: name } });
-}
-
 /** The row for whatever was thrown. */
 export function errorOf(thrown: unknown, mapping: Mapping): FujitsuError {
-  const { code, details } = Fault.from(thrown, "the request");
-  const { row, reason, field } = details;
-  if (row !== undefined) return row as FujitsuError;
+  const fault = Fault.from(thrown, "the request");
+  const named = CATALOGUE.nameOf(fault);
+  if (named !== undefined) return named;
+  const {
+    code,
+    details: { reason, field },
+  } = fault;
   const ofField = field === "name" ? mapping["malformed name"] : undefined;
   if (ofField !== undefined) return ofField;
   const ofReason = reason === undefined ? undefined : (mapping[reason as Reason] ?? ANY[reason as Reason]);

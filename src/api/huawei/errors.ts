@@ -1,16 +1,9 @@
-/** The error catalogue of Huawei's EVS, as far as its rules can be broken here. */
+/** The error catalogue of Huawei's EVS, as far as its rules can be broken here: all codes are EVS's own. */
 import { Fault, type FaultCode } from "../../fault/fault.ts";
 import type { Reason } from "../../service/refusal.ts";
+import { errorCatalogue } from "../error-catalogue.ts";
 
-interface ErrorRow {
-  readonly status: number;
-  readonly code: string;
-  readonly message: string;
-  /** Where the row comes from; all codes are EVS's own. */
-  readonly rule: string;
-}
-
-const ROWS = {
+const CATALOGUE = errorCatalogue({
   projectInvalid: [400, "EVS.0001", "invalid tenant id!", "EV-1"],
   tokenInvalid: [400, "EVS.0002", "invalid token!", "EV-2"],
   volumeIdInvalid: [400, "EVS.1002", "invalid volume id!", "EV-1"],
@@ -38,16 +31,11 @@ const ROWS = {
     "EVS",
   ],
   unavailable: [503, "EVS.5503", "The service is currently unable to handle the request.", "EVS"],
-} as const satisfies Readonly<Record<string, readonly [number, string, string, string]>>;
+});
 
-export type HuaweiError = keyof typeof ROWS;
+export const { names: HUAWEI_ERRORS, errorRow, misfit } = CATALOGUE;
 
-export const HUAWEI_ERRORS = Object.keys(ROWS) as readonly HuaweiError[];
-
-export function errorRow(name: HuaweiError): ErrorRow {
-  const [status, code, message, rule] = ROWS[name];
-  return { status, code, message, rule };
-}
+export type HuaweiError = (typeof HUAWEI_ERRORS)[number];
 
 /** Which row a refusal or another fault becomes, by its reason, else by its code. */
 const ANY: Readonly<Partial<Record<Reason | FaultCode, HuaweiError>>> = {
@@ -72,16 +60,15 @@ const ANY: Readonly<Partial<Record<Reason | FaultCode, HuaweiError>>> = {
   NO_SPACE: "unavailable",
 };
 
-/** A refusal of this dialect's own, of what no use case ever sees. */
-export function misfit(name: HuaweiError): Fault {
-  return new Fault("USAGE", ROWS[name][2], { details: { row: name } });
-}
-
 /** The row for whatever was thrown. */
 export function errorOf(thrown: unknown): HuaweiError {
-  const { code, details } = Fault.from(thrown, "the request");
-  const { row, reason, status } = details;
-  if (row !== undefined) return row as HuaweiError;
+  const fault = Fault.from(thrown, "the request");
+  const named = CATALOGUE.nameOf(fault);
+  if (named !== undefined) return named;
+  const {
+    code,
+    details: { reason, status },
+  } = fault;
   if (reason === "volume-status" && status === "in-use") return "volumeInUse";
   if (reason === "volume-status" && status === "uploading") return "volumeLocked";
   return (reason === undefined ? undefined : ANY[reason as Reason]) ?? ANY[code] ?? "internal";
