@@ -1,6 +1,8 @@
 /** Buckets: destinations by what OSS calls them, or by the name that they have here. */
 import { Fault } from "../../fault/fault.ts";
 import type { Asked } from "./asked.ts";
+import type { Rule } from "./errors.ts";
+import type { Refusals } from "./refused.ts";
 
 /** The name of the destination that a bucket is; that of the bucket when there is none. */
 export async function destinationOf(
@@ -29,4 +31,21 @@ export async function bucketOf(
     if (error instanceof Fault && error.code === "NOT_FOUND") return destination;
     throw error;
   }
+}
+
+/** What an action makes of what a bucket says when it is asked. */
+export function bucketFaults({ missing, failed }: Readonly<Record<"missing" | "failed", Rule>>) {
+  return {
+    NOT_FOUND: missing,
+    PERMISSION: "EX-12",
+    CREDENTIALS: "EX-12",
+    CREDENTIALS_EXPIRED: failed,
+    NETWORK: failed,
+    TIMEOUT: failed,
+    THROTTLED: failed,
+    STORE_UNAVAILABLE: failed,
+    STORE_REFUSED: failed,
+    STORE_PROTOCOL: failed,
+    IO: failed,
+  } satisfies Refusals["codes"];
 }

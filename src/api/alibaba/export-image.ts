@@ -2,7 +2,7 @@
 import { GiB } from "../../bytes/units.ts";
 import type { ExportRequest } from "../../service/request.ts";
 import type { Action, Asked } from "./asked.ts";
-import { destinationOf } from "./bucket.ts";
+import { bucketFaults, destinationOf } from "./bucket.ts";
 import { unlessDry } from "./dry-run.ts";
 import { refused } from "./refused.ts";
 import { format, given, required, token } from "./words.ts";
@@ -40,21 +40,7 @@ export const exportImage: Action = {
       "object-exists": "EX-E9",
       "object-unfinished": "EX-E9",
     },
-    // What the bucket says when it is asked.
-    codes: {
-      NOT_FOUND: "EX-E6",
-      PERMISSION: "EX-12",
-      CREDENTIALS: "EX-12",
-      CREDENTIALS_EXPIRED: "EX-E9",
-      NETWORK: "EX-E9",
-      TIMEOUT: "EX-E9",
-      THROTTLED: "EX-E9",
-      STORE_UNAVAILABLE: "EX-E9",
-      STORE_REFUSED: "EX-E9",
-      STORE_PROTOCOL: "EX-E9",
-      IO: "EX-E9",
-      NO_SPACE: "EX-E9",
-    },
+    codes: { ...bucketFaults({ missing: "EX-E6", failed: "EX-E9" }), NO_SPACE: "EX-E9" },
   },
   async answer(asked) {
     const { service, caller, signal } = asked;

@@ -5,7 +5,7 @@ import { isObjectName } from "../../service/wellformed.ts";
 import type { ImportedDisk } from "../../task/spec.ts";
 import { madeImage } from "../../task/spec.ts";
 import type { Action, Asked } from "./asked.ts";
-import { destinationOf } from "./bucket.ts";
+import { bucketFaults, destinationOf } from "./bucket.ts";
 import { unlessDry } from "./dry-run.ts";
 import type { Parameters } from "./parameters.ts";
 import { refused } from "./refused.ts";
@@ -52,20 +52,7 @@ export const importImage: Action = {
       "destination-image-store": "import-bucket",
       "object-missing": "IM-13",
     },
-    // What the bucket says when it is asked.
-    codes: {
-      NOT_FOUND: "import-bucket",
-      PERMISSION: "EX-12",
-      CREDENTIALS: "EX-12",
-      CREDENTIALS_EXPIRED: "import-failed",
-      NETWORK: "import-failed",
-      TIMEOUT: "import-failed",
-      THROTTLED: "import-failed",
-      STORE_UNAVAILABLE: "import-failed",
-      STORE_REFUSED: "import-failed",
-      STORE_PROTOCOL: "import-failed",
-      IO: "import-failed",
-    },
+    codes: bucketFaults({ missing: "import-bucket", failed: "import-failed" }),
   },
   async answer(asked) {
     const { service, caller, signal } = asked;
