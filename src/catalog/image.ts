@@ -84,6 +84,11 @@ export function isEncrypted({ encrypted, disks }: Image): boolean {
   return encrypted === "yes" || disks.some((disk) => disk.encrypted === "yes");
 }
 
+/** Names of the objects that have landed. */
+export function storedObjects({ disks }: Image): readonly string[] {
+  return disks.flatMap(({ object }) => (object === undefined ? [] : [object]));
+}
+
 type ImageGiven = Partial<Image> &
   Pick<Image, "id" | "project" | "region" | "store" | "name" | "format" | "disks" | "createdAt">;
 

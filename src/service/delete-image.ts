@@ -1,5 +1,5 @@
 /** An image leaves the catalogue, and the objects that were made for it leave their store. */
-import type { Image } from "../catalog/image.ts";
+import { type Image, storedObjects } from "../catalog/image.ts";
 import { madeImage } from "../task/spec.ts";
 import { type Task, UNFINISHED_STATES } from "../task/task.ts";
 import type { Caller } from "./caller.ts";
@@ -30,9 +30,9 @@ export async function deleteImage(
 }
 
 /** Those that bear the image's id, as `namesForDisks` gives it: what an admin has registered under other names stays. */
-function ownObjects({ id, disks }: Image): readonly string[] {
-  const objects = disks.flatMap(({ object }) => (object === undefined ? [] : [object]));
-  return objects.filter((object) => object.startsWith(`${id}.`) || object.startsWith(`${id}_`));
+function ownObjects(image: Image): readonly string[] {
+  const { id } = image;
+  return storedObjects(image).filter((object) => object.startsWith(`${id}.`) || object.startsWith(`${id}_`));
 }
 
 /** CP-15, IM-15: a copy being made, an image being imported, or one that is read. */

@@ -1,6 +1,6 @@
 /** The embedded store of record: one SQLite file, owned by one process. */
 import type { Destination } from "../../catalog/destination.ts";
-import type { Image } from "../../catalog/image.ts";
+import { type Image, storedObjects } from "../../catalog/image.ts";
 import type { Key } from "../../catalog/key.ts";
 import type { Project } from "../../catalog/project.ts";
 import type { Region } from "../../catalog/region.ts";
@@ -15,14 +15,7 @@ import { keepNonce, listNonces } from "./nonce-table.ts";
 import { apply, claim, nextStart, recover, slotsInUse } from "./run-table.ts";
 import { entries, type Needs, shelf } from "./shelf.ts";
 import { countTasks, countUnfinished, findTask, listTasks } from "./task-table.ts";
-import {
-  deleteImage,
-  forgetUnneeded,
-  hasUnneeded,
-  listUnneeded,
-  refuseUnneeded,
-  storedObjects,
-} from "./unneeded.ts";
+import { deleteImage, forgetUnneeded, hasUnneeded, listUnneeded, refuseUnneeded } from "./unneeded.ts";
 import { Writer } from "./writer.ts";
 
 /**

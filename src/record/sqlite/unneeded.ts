@@ -70,10 +70,6 @@ export function refuseUnneeded(database: Database, destination: string, objects:
   }
 }
 
-export function storedObjects({ disks }: Image): readonly string[] {
-  return disks.flatMap(({ object }) => (object === undefined ? [] : [object]));
-}
-
 function isKept(database: Database, object: string): boolean {
   return database.one(KEPT, fileName(object)) !== undefined;
 }
