@@ -32,17 +32,19 @@ export async function withDeadline<T>(
 
 /**
  * Runs `work` with a signal that fires `ms` milliseconds after `signal` does: for what must not be given up in the
- * middle, unless it takes too long to end.
+ * middle, unless it takes too long to end. A function tells how long when `signal` fires; 0 is at once.
  */
 export async function withGrace<T>(
-  ms: number,
+  ms: number | (() => number),
   signal: AbortSignal,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   const forward = () => {
-    timer = setTimeout(() => controller.abort(signal.reason), ms);
+    const grace = typeof ms === "number" ? ms : ms();
+    if (grace === 0) controller.abort(signal.reason);
+    else timer = setTimeout(() => controller.abort(signal.reason), grace);
   };
   if (signal.aborted) forward();
   else signal.addEventListener("abort", forward, { once: true });

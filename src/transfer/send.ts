@@ -1,7 +1,7 @@
 /** The one sender: performs any put target, wherever it came from, and checks the reply. */
 import type { Checksums } from "../digest/checksum.ts";
 import { Fault } from "../fault/fault.ts";
-import { withDeadline } from "../flow/deadline.ts";
+import { withDeadline, withGrace } from "../flow/deadline.ts";
 import { abandonBody, type HttpReply, http, readText, statusFault } from "../net/http.ts";
 import type { PutTargetHttp } from "../store/store.ts";
 
@@ -35,34 +35,10 @@ export async function sendHttp(
       yield chunk;
     }
   }
-  return withLateAnswer(
-    signal,
-    () => left <= 0,
-    (until) => sendAll(target, length, counted(), checksums, until),
-  );
-}
-
-/** Runs `work` with a signal that fires when `signal` does, or `LATE_MS` later if the body is through by then. */
-async function withLateAnswer<T>(
-  signal: AbortSignal,
-  isThrough: () => boolean,
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const given = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  const giveUp = (): void => given.abort(signal.reason);
-  const onAbort = (): void => {
-    if (isThrough()) timer = setTimeout(giveUp, LATE_MS);
-    else giveUp();
-  };
-  if (signal.aborted) giveUp();
-  else signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await work(given.signal);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", onAbort);
-  }
+  // Nothing has begun that could land; but a part of no bytes would count as through.
+  if (signal.aborted) throw Fault.from(signal.reason, target.name);
+  const grace = () => (left > 0 ? 0 : LATE_MS);
+  return withGrace(grace, signal, (late) => sendAll(target, length, counted(), checksums, late));
 }
 
 async function sendAll(

@@ -80,4 +80,19 @@ describe("a time of grace", () => {
     await vi.advanceTimersByTimeAsync(60_000);
     expect(await caught).toMatchObject({ message: "unwanted" });
   });
+
+  it("is as long as is said when the signal fires: at once, or later", async () => {
+    let ms = 60_000;
+    const controller = new AbortController();
+    const caught = withGrace(() => ms, controller.signal, untilAborted).catch((error: unknown) => error);
+    ms = 0;
+    controller.abort(new Error("unwanted"));
+    expect(vi.getTimerCount()).toBe(0);
+    expect(await caught).toMatchObject({ message: "unwanted" });
+    ms = 10;
+    const later = withGrace(() => ms, controller.signal, untilAborted).catch((error: unknown) => error);
+    expect(vi.getTimerCount()).toBe(1);
+    await vi.advanceTimersByTimeAsync(10);
+    expect(await later).toMatchObject({ message: "unwanted" });
+  });
 });

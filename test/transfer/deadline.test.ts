@@ -105,6 +105,15 @@ describe("a part that is given up", () => {
     expect(landed).toBe(false);
   });
 
+  it("is never sent when that was before it began, though it be empty", async () => {
+    behave = (response) => response.end();
+    async function* body(): AsyncGenerator<Uint8Array> {}
+    const signal = AbortSignal.abort(new Error("given up"));
+    await expect(sendHttp({ ...target, url }, 0, body(), () => ({}), signal)).rejects.toMatchObject({
+      message: "fake://o: given up",
+    });
+  });
+
   it("is not waited for without end", async () => {
     const given = new AbortController();
     expect(await sendAndWait(() => given.abort(new Error("given up")), given.signal)).toMatchObject({
