@@ -3,7 +3,7 @@ import type { Image, ImageStatus } from "../../catalog/image.ts";
 import type { Reply } from "../dialect.ts";
 import type { Asked } from "./asked.ts";
 import { misfit } from "./errors.ts";
-import { limitOf } from "./volumes.ts";
+import { listQuery } from "./list-query.ts";
 
 const STATUS: Readonly<Record<ImageStatus, string>> = {
   Waiting: "queued",
@@ -23,14 +23,7 @@ export async function showImage({ caller, service, parameters }: Asked): Promise
 export async function listImages({ caller, service, query }: Asked): Promise<Reply> {
   const type = query.get("__imagetype");
   if (type !== null && type !== "private") throw misfit("urlMalformed");
-  const name = query.get("name");
-  const marker = query.get("marker");
-  const { entries } = await service.images.list(caller, {
-    project: caller.project,
-    ...(name === null ? {} : { name }),
-    ...(marker === null ? {} : { after: marker }),
-    ...limitOf(query),
-  });
+  const { entries } = await service.images.list(caller, listQuery(caller, query));
   return { status: 200, body: { images: entries.map(({ entry }) => imageBody(entry)) } };
 }
 

@@ -7,6 +7,7 @@ import type { Service } from "../../service/service.ts";
 import type { Reply } from "../dialect.ts";
 import type { Asked } from "./asked.ts";
 import { misfit } from "./errors.ts";
+import { listQuery } from "./list-query.ts";
 import { timeText } from "./time.ts";
 import { parseUpload } from "./upload.ts";
 
@@ -16,14 +17,7 @@ export async function showVolume({ caller, service, parameters }: Asked): Promis
 
 /** Cinder's clients look a volume up by its name here, where they find none of that id. */
 export async function listVolumes({ caller, service, query }: Asked): Promise<Reply> {
-  const name = query.get("name");
-  const marker = query.get("marker");
-  const { entries } = await service.volumes.list(caller, {
-    project: caller.project,
-    ...(name === null ? {} : { name }),
-    ...(marker === null ? {} : { after: marker }),
-    ...limitOf(query),
-  });
+  const { entries } = await service.volumes.list(caller, listQuery(caller, query));
   return { status: 200, body: { volumes: entries.map(({ entry }) => volumeBody(entry)) } };
 }
 
@@ -75,13 +69,6 @@ export async function uploadVolume({
       },
     },
   };
-}
-
-export function limitOf(query: URLSearchParams): { readonly limit?: number } {
-  const text = query.get("limit");
-  if (text === null) return {};
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw misfit("urlMalformed");
-  return { limit: Number(text) };
 }
 
 async function volumeNamed(
