@@ -70,15 +70,11 @@ export function token({ parameters }: Pick<Asked, "parameters">, action: string)
   return value === undefined ? {} : { token: { value, action } };
 }
 
-const FORMATS: Readonly<Record<string, string>> = { raw: "raw", vhd: "vhd", qcow2: "qcow2" };
+const FORMATS = ["raw", "vhd", "qcow2"];
 
 /** IM-8: undefined when nothing is said; upper and lower case are the same. */
 export function format(parameters: Parameters, name: string, error: Rule): string | undefined {
-  const said = parameters.text(name);
-  if (said === undefined) return undefined;
-  const known = Object.hasOwn(FORMATS, said.toLowerCase()) ? FORMATS[said.toLowerCase()] : undefined;
-  if (known === undefined) throw refused(error);
-  return known;
+  return oneOf(FORMATS, parameters.text(name), error);
 }
 
 /** How the document writes a format of ours. */
