@@ -177,6 +177,22 @@ async function stored({ store: at, disks }: Image, index = 0): Promise<Buffer> {
   return bytes;
 }
 
+/** In the midst of the noise: a bit of the disk, and of no table. */
+function changeStored({ store: at, disks }: Image): void {
+  const path = quay.path(at, disks[0]?.object ?? "");
+  const bytes = readFileSync(path);
+  const middle = bytes.length / 2;
+  bytes.writeUInt8(bytes.readUInt8(middle) ^ 1, middle);
+  writeFileSync(path, bytes);
+}
+
+/** A copy to the north, of which nothing stays there. */
+async function failsToVerify({ id }: Task): Promise<void> {
+  const { state, failure } = await quay.ended(id);
+  expect([state, failure?.code]).toEqual(["failed", "VERIFY_FAILED"]);
+  expect(quay.files("north")).toEqual([]);
+}
+
 /** Decrypts as `docs/operations.md` says. */
 function decrypted(bytes: Buffer, { id, encryption }: Image, index = 0): Buffer {
   const { key, dataKey } = encryption ?? ({} as Encryption);
@@ -303,10 +319,7 @@ describe("an encrypted copy", () => {
     const { images } = quay.record.catalogue;
     const { entry, version } = (await images.get(first.id)) ?? (undefined as never);
     await images.replace({ ...entry, disks: [...entry.disks].reverse() }, version);
-    const { id } = await accepted(first.id, { to: "north" });
-    const { state, failure } = await quay.ended(id);
-    expect([state, failure?.code]).toEqual(["failed", "VERIFY_FAILED"]);
-    expect(quay.files("north")).toEqual([]);
+    await failsToVerify(await accepted(first.id, { to: "north" }));
   });
 
   it.each([
@@ -316,31 +329,16 @@ describe("an encrypted copy", () => {
     await quay.start();
     for (const region of ["west", "north"]) await writesQcow2(region);
     const first = await copied(await imported(), { to: "west", encryption: YES });
-    const path = quay.path("west", first.disks[0]?.object ?? "");
-    const bytes = readFileSync(path);
-    // In the midst of the noise: a bit of the disk, and of no table.
-    const at = bytes.length / 2;
-    bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
-    writeFileSync(path, bytes);
-    const { id } = await accepted(first.id, { to: "north", ...how });
-    const { state, failure } = await quay.ended(id);
-    expect([state, failure?.code]).toEqual(["failed", "VERIFY_FAILED"]);
-    expect(quay.files("north")).toEqual([]);
+    changeStored(first);
+    await failsToVerify(await accepted(first.id, { to: "north", ...how }));
   });
 
   it("is not made of a plain image that has been changed where it lies", async () => {
     await quay.start();
     for (const region of ["west", "north"]) await writesQcow2(region);
     const image = await copied(await imported(), { to: "west", encryption: NO });
-    const path = quay.path("west", image.disks[0]?.object ?? "");
-    const bytes = readFileSync(path);
-    const at = bytes.length / 2;
-    bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
-    writeFileSync(path, bytes);
-    const { id } = await accepted(image.id, { to: "north", encryption: YES });
-    const { state, failure } = await quay.ended(id);
-    expect([state, failure?.code]).toEqual(["failed", "VERIFY_FAILED"]);
-    expect(quay.files("north")).toEqual([]);
+    changeStored(image);
+    await failsToVerify(await accepted(image.id, { to: "north", encryption: YES }));
   });
 
   it("is not made of what is encrypted with nobody knows what", async () => {

@@ -33,6 +33,25 @@ const landedWell = async (id: string) => {
   expect(readFileSync(quay.path("quay", "out.raw")).equals(disk)).toBe(true);
 };
 
+/** The task of an export whose object is published when its daemon dies, before the record knows. */
+async function publishedThenDead(): Promise<string> {
+  gated(Number.POSITIVE_INFINITY);
+  const real = quay.record;
+  const held = holdEvent(real, "cataloguing", never);
+  quay.record = held.record;
+  const scheduler = await quay.start();
+  const { id } = await quay.accept(exportOf("east-a", ["out.raw"]));
+  await held.reached;
+  quay.record = { ...real, apply: () => Promise.reject(new Fault("IO", "the daemon is dead")) };
+  const drained = scheduler.drain(0);
+  // The event of a dead daemon never arrives: it is given back before the record could take it.
+  await real.recover("host-1", Date.now());
+  held.release();
+  await drained;
+  quay.record = real;
+  return id;
+}
+
 describe("a daemon that is drained", () => {
   it("starts nothing, lets the parts under way land, and queues the task again (FJ-33)", async () => {
     gated(30);
@@ -108,31 +127,18 @@ describe("a daemon that is killed", () => {
   });
 
   it("between the publishing and the record's knowing finds the object, and sends nothing", async () => {
-    gated(Number.POSITIVE_INFINITY);
-    const held = holdEvent(quay.record, "cataloguing", never);
-    const real = quay.record;
-    quay.record = held.record;
-    const scheduler = await quay.start();
-    const { id } = await quay.accept(exportOf("east-a", ["out.raw"]));
-    await held.reached;
+    const id = await publishedThenDead();
     const { ino } = statSync(quay.path("quay", "out.raw"));
-    quay.record = { ...real, apply: () => Promise.reject(new Fault("IO", "the daemon is dead")) };
-    const drained = scheduler.drain(0);
-    // The event of a dead daemon never arrives: it is given back before the record could take it.
-    await real.recover("host-1", Date.now());
-    held.release();
-    await drained;
-    expect(await real.task(id)).toMatchObject({ state: "queued", progress: 97 });
+    expect(await quay.record.task(id)).toMatchObject({ state: "queued", progress: 97 });
     await expect(quay.cancel(id)).rejects.toThrow("committing");
 
-    quay.record = real;
     gated(0);
     await quay.start();
     await landedWell(id);
     expect([gate.passed, statSync(quay.path("quay", "out.raw")).ino]).toEqual([0, ino]);
     const kinds = (await quay.events(id)).map(({ event }) => event.kind);
     expect(kinds.filter((kind) => kind === "committing").length).toBe(2);
-    expect((await real.task(id))?.result?.objects[0]?.guestDigest).toBe(digestOf(disk));
+    expect((await quay.record.task(id))?.result?.objects[0]?.guestDigest).toBe(digestOf(disk));
   });
 
   it("carries a cancel out that was accepted before, without transferring anything", async () => {
@@ -209,20 +215,8 @@ describe("a task that a restart finds changed", () => {
   });
 
   it("begins anew though its object is published already", async () => {
-    gated(Number.POSITIVE_INFINITY);
-    const held = holdEvent(quay.record, "cataloguing", never);
-    const real = quay.record;
-    quay.record = held.record;
-    const scheduler = await quay.start();
-    const { id } = await quay.accept(exportOf("east-a", ["out.raw"]));
-    await held.reached;
-    quay.record = { ...real, apply: () => Promise.reject(new Fault("IO", "the daemon is dead")) };
-    const drained = scheduler.drain(0);
-    await real.recover("host-1", Date.now());
-    held.release();
-    await drained;
+    const id = await publishedThenDead();
     touch();
-    quay.record = real;
     gated(Number.POSITIVE_INFINITY);
     await quay.start();
     await landedWell(id);
