@@ -11,10 +11,13 @@ export type Location =
   | { readonly kind: "oss"; readonly bucket: string; readonly key: string }
   | { readonly kind: "swift"; readonly container: string; readonly object: string };
 
-/** @throws Fault USAGE for a scheme that is not known, or a URL without bucket or object. */
+/** @throws Fault USAGE for a scheme that is not known, a URL without bucket or object, or a name behind `null:`. */
 export function parseLocation(text: string): Location {
   if (text === "-") return { kind: "stdin" };
   if (text === "null:") return { kind: "null" };
+  if (text.startsWith("null:")) {
+    throw new Fault("USAGE", `${text}: nothing is kept there; write null: alone, or ./${text} for a file`);
+  }
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase();
   switch (scheme) {
     case undefined:

@@ -45,6 +45,25 @@ describe("a file URL", () => {
   });
 });
 
+describe("null:", () => {
+  it("is the place that keeps nothing", () => {
+    expect(parseLocation("null:")).toEqual({ kind: "null" });
+  });
+
+  it.each(["null:y", "null:/y", "null://y", "null: "])(
+    "takes nothing behind it: %j is wrong usage",
+    (text) => {
+      const { code, message } = faultIn(() => parseLocation(text));
+      expect([code, message]).toEqual(["USAGE", expect.stringContaining(`${text}: `)]);
+      expect(message).toContain("write null: alone");
+    },
+  );
+
+  it("may begin the name of a file, whose path begins otherwise", () => {
+    expect(parseLocation("./null:y")).toEqual({ kind: "file", path: "./null:y" });
+  });
+});
+
 describe("a destination that is a directory", () => {
   it("gets a file named after the source, with the ending of the format that is written", async () => {
     mkdirSync(world.path("out"));
