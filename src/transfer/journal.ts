@@ -68,7 +68,12 @@ interface Place {
  * @throws Fault USAGE when another process is at this destination now.
  */
 export async function openJournal(directory: string, identity: string, name: string): Promise<Journal> {
-  await makeDirectory(directory);
+  await makeDirectory(directory).catch((error: unknown) => {
+    const { code, message } = Fault.from(error, `${directory}, the state directory`);
+    throw new Fault(code, `${message}; name another one with XDG_STATE_HOME or stateDirectory`, {
+      cause: error,
+    });
+  });
   const key = createHash("sha256").update(identity).digest("hex").slice(0, 32);
   const path = join(directory, `${key}${ENDING}`);
   const unlock = await lock(`${path}.lock`, name);

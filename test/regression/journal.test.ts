@@ -131,3 +131,16 @@ describe("a packed transfer that goes on with another codec", () => {
     expect(existsSync(world.path("plain.qcow2"))).toBe(true);
   });
 });
+
+describe("a state directory that cannot be made", () => {
+  it("is named, and what to set", async () => {
+    writeFileSync(world.path("no-directory"), "");
+    const directory = world.path("no-directory/journals");
+    const fault = await openJournal(directory, "place", "place").catch((error: unknown) => error);
+    expect(fault).toMatchObject({
+      name: "Fault",
+      message: expect.stringMatching(/, the state directory: .*; .*XDG_STATE_HOME or stateDirectory$/),
+    });
+    expect(String(fault)).toContain(directory);
+  });
+});
