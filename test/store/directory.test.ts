@@ -113,3 +113,27 @@ describe("the name of a half-written file", () => {
     expect(await existingInDirectory(directory, ["out", "ou", "out.raw"])).toEqual(["out"]);
   });
 });
+
+describe("a place where no file can be made", () => {
+  const refusal = async (name: string): Promise<unknown> => {
+    const destination = await openDirectory(name);
+    return destination.begin(REFUSE, never).catch((error: unknown) => error);
+  };
+
+  it("is told from one that is not there, and says what to do", async () => {
+    writeFileSync(path("file"), "");
+    expect(await refusal(path("gone/out"))).toMatchObject({
+      code: "NOT_FOUND",
+      message: `${path("gone/out")}: the directory ${path("gone")} does not exist; make it first`,
+    });
+    expect(await refusal(path("file/out"))).toMatchObject({
+      code: "NOT_FOUND",
+      message: `${path("file/out")}: ${path("file")} is not a directory; name another place`,
+    });
+    // The kernel's own: even root makes no file there.
+    expect(await refusal("/proc/out")).toMatchObject({
+      code: "NOT_FOUND",
+      message: "/proc/out: the directory /proc takes no new files; name another place",
+    });
+  });
+});

@@ -189,12 +189,18 @@ async function makePartial(partial: string, name: string): Promise<number> {
   } catch (error) {
     const fault = Fault.from(error, name);
     if (fault.code !== "NOT_FOUND") throw fault;
-    throw new Fault("NOT_FOUND", `${name}: the directory ${dirname(partial)} does not exist`, {
-      cause: error,
-    });
+    throw new Fault("NOT_FOUND", `${name}: ${await hindranceAt(dirname(partial))}`, { cause: error });
   } finally {
     await file?.close();
   }
+}
+
+/** Why no file could be made there. */
+async function hindranceAt(directory: string): Promise<string> {
+  const there = await stat(directory).catch(() => undefined);
+  if (there === undefined) return `the directory ${directory} does not exist; make it first`;
+  if (!there.isDirectory()) return `${directory} is not a directory; name another place`;
+  return `the directory ${directory} takes no new files; name another place`;
 }
 
 async function refuseExisting(final: string, name: string, intent: UploadIntent): Promise<void> {
