@@ -12,7 +12,7 @@
  * an object is what was sent rests on the store's ETags and checksums, which are those of the ciphertext, and on the
  * guest digest.
  */
-import { createCipheriv, type KeyObject } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 
 /** The name of it, as clients ask for it; the mode of operation is not theirs to choose. */
 export const CONTENT_ALGORITHM = "AES-256";
@@ -34,6 +34,8 @@ export function contentStream(
   { key, disk }: ContentCipher,
   offset: number,
 ): (bytes: Uint8Array) => Uint8Array<ArrayBuffer> {
+  // Loaded by the first cipher: most threads have none.
+  const { createCipheriv } = process.getBuiltinModule("node:crypto");
   const counter = Buffer.alloc(BLOCK);
   counter.writeBigUInt64BE(BigInt(disk), 0);
   counter.writeBigUInt64BE(BigInt(Math.floor(offset / BLOCK)), 8);

@@ -1,8 +1,8 @@
 /** Raw deflate (RFC 1951) of one unit, by node:zlib or by libdeflate. */
-import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
 import { atLeast } from "../bytes/grow.ts";
 import { Fault } from "../fault/fault.ts";
 import type { Libdeflate } from "../native/libdeflate.ts";
+import { zlib } from "../native/zlib.ts";
 
 export interface Deflate {
   /** For people. */
@@ -28,6 +28,7 @@ const MEMORY_LEVEL = 9;
 export const zlibDeflate: Deflate = {
   name: "node:zlib",
   inflate(coded, into, place, window) {
+    const { constants, inflateRawSync } = zlib();
     const history = window?.subarray(-WINDOW) ?? NO_BYTES;
     let out: Uint8Array;
     try {
@@ -45,11 +46,12 @@ export const zlibDeflate: Deflate = {
     into.set(out);
   },
   deflate: (bytes, level) =>
-    deflateRawSync(bytes, { level: Math.min(level, MAX_ZLIB_LEVEL), memLevel: MEMORY_LEVEL }),
+    zlib().deflateRawSync(bytes, { level: Math.min(level, MAX_ZLIB_LEVEL), memLevel: MEMORY_LEVEL }),
 };
 
 /** A stream that ends in a sync flush (00 00 FF FF) and no final block. */
 export function deflateSync(bytes: Uint8Array, level: number): Uint8Array {
+  const { constants, deflateRawSync } = zlib();
   // Not for libdeflate, which makes every stream end in a final block.
   return deflateRawSync(bytes, {
     level: Math.min(level, MAX_ZLIB_LEVEL),

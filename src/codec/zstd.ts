@@ -1,7 +1,7 @@
 /** zstd (RFC 8878) of one unit, by node:zlib or by libzstd. */
-import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { atLeast } from "../bytes/grow.ts";
 import type { Libzstd } from "../native/libzstd.ts";
+import { zlib } from "../native/zlib.ts";
 import { broken, wrongLength } from "./deflate.ts";
 import { zstdFrame } from "./zstd-frame.ts";
 
@@ -23,6 +23,7 @@ const FRAME_OVERHEAD = 512;
 export const zlibZstd: Zstd = {
   name: "node:zlib",
   decodeFrame(frame, into) {
+    const { constants, zstdDecompressSync } = zlib();
     try {
       const out = zstdDecompressSync(frame, {
         maxOutputLength: into.length,
@@ -38,13 +39,15 @@ export const zlibZstd: Zstd = {
       return undefined;
     }
   },
-  encode: (bytes, level) =>
-    zstdCompressSync(bytes, {
+  encode(bytes, level) {
+    const { constants, zstdCompressSync } = zlib();
+    return zstdCompressSync(bytes, {
       // One buffer for the largest frame: node puts an empty frame behind one that fills its buffers exactly.
       chunkSize: bytes.length + (bytes.length >> 7) + FRAME_OVERHEAD,
       params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_contentSizeFlag]: 1 },
       pledgedSrcSize: bytes.length,
-    }),
+    });
+  },
 };
 
 /** Decodes straight into the unit, so that a frame's window takes no memory of its own. */

@@ -1,8 +1,6 @@
 /** The one way to speak HTTP: undici with bounded waits, errors as faults, and nothing secret in a message. */
-import { rootCertificates } from "node:tls";
 import type { Agent, Dispatcher } from "undici";
 import { Fault, type FaultCode } from "../fault/fault.ts";
-import { lookupPublic, refuseSpecial } from "./public-address.ts";
 
 /** `public`: servers with public addresses alone, whatever their names stand for when they are connected to. */
 export type Reach = "public" | "anywhere";
@@ -36,39 +34,43 @@ const IDLE_MS = 120_000;
 const CONNECT_MS = 15_000;
 const LONGEST_RETRY_AFTER_MS = 24 * 60 * 60_000;
 
-const agents = new Map<string, Agent>();
+const agents = new Map<string, Promise<Agent>>();
 
-/** Loaded with the first request: a transfer between files starts without it. */
+// Loaded with the first request that needs them: a transfer between files starts without any.
 const client = () => import("undici");
+const publicAddress = () => import("./public-address.ts");
 
 /**
  * One agent per set of authorities and reach; the lanes bound the connections. Unreferenced: does not keep a process
  * alive.
  */
-async function agentFor({ ca, reach }: HttpRequest): Promise<Agent> {
-  const { Agent } = await client();
+function agentFor({ ca, reach }: HttpRequest): Promise<Agent> {
   const key = `${reach ?? "anywhere"} ${ca ?? ""}`;
-  let agent = agents.get(key);
-  if (agent === undefined) {
-    agent = new Agent({
-      pipelining: 1,
-      keepAliveTimeout: 4_000,
-      headersTimeout: IDLE_MS,
-      bodyTimeout: IDLE_MS,
-      connect: {
-        timeout: CONNECT_MS,
-        ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }),
-        ...(reach === "public" ? { lookup: lookupPublic } : {}),
-      },
-    });
-    agents.set(key, agent);
-  }
-  return agent;
+  const known = agents.get(key);
+  if (known !== undefined) return known;
+  const made = makeAgent(ca, reach);
+  agents.set(key, made);
+  return made;
+}
+
+async function makeAgent(ca: string | undefined, reach: Reach | undefined): Promise<Agent> {
+  const { Agent } = await client();
+  return new Agent({
+    pipelining: 1,
+    keepAliveTimeout: 4_000,
+    headersTimeout: IDLE_MS,
+    bodyTimeout: IDLE_MS,
+    connect: {
+      timeout: CONNECT_MS,
+      ...(ca === undefined ? {} : { ca: [...(await import("node:tls")).rootCertificates, ca] }),
+      ...(reach === "public" ? { lookup: (await publicAddress()).lookupPublic } : {}),
+    },
+  });
 }
 
 /** Closes every idle connection: the last act of a process or thread. */
 export async function closeHttp(): Promise<void> {
-  await Promise.all([...agents.values()].map((agent) => agent.destroy()));
+  await Promise.all([...agents.values()].map(async (agent) => (await agent).destroy()));
   agents.clear();
 }
 
@@ -81,7 +83,7 @@ export async function http(ask: HttpRequest, signal: AbortSignal): Promise<HttpR
   try {
     const { request } = await client();
     // No address is looked up for a host that is one.
-    if (ask.reach === "public") refuseSpecial(new URL(ask.url).hostname);
+    if (ask.reach === "public") (await publicAddress()).refuseSpecial(new URL(ask.url).hostname);
     const reply = await request(ask.url, {
       method: ask.method,
       dispatcher: await agentFor(ask),

@@ -15,9 +15,9 @@ import {
   symlink,
 } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { Fault } from "../fault/fault.ts";
 import type { UnitTable } from "../format/format.ts";
+import { zlib } from "../native/zlib.ts";
 import type { UploadToken } from "../store/store.ts";
 import type { SegmentReceipt } from "./job.ts";
 import type { JournaledSegment, JournalLine, PackedTable, SealedObject } from "./journal-line.ts";
@@ -281,13 +281,15 @@ function unpackTable({ units, places }: PackedTable): UnitTable {
 }
 
 function pack(words: Uint32Array): string {
-  return deflateRawSync(new Uint8Array(words.buffer, words.byteOffset, words.byteLength), {
-    level: 1,
-  }).toString("base64");
+  return zlib()
+    .deflateRawSync(new Uint8Array(words.buffer, words.byteOffset, words.byteLength), {
+      level: 1,
+    })
+    .toString("base64");
 }
 
 function unpack(text: string): Uint32Array {
-  const bytes = inflateRawSync(Buffer.from(text, "base64"));
+  const bytes = zlib().inflateRawSync(Buffer.from(text, "base64"));
   return new Uint32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
 }
 

@@ -14,14 +14,13 @@ import type { UnitEncoder } from "../format/format.ts";
 import type { Source } from "../source/source.ts";
 import { adoptSegment } from "./adopt-segment.ts";
 import { asStored, placed } from "./as-stored.ts";
+import { BlockingFileSink } from "./blocking-file-sink.ts";
 import { encodeSegment, type GuestChunk } from "./encode-segment.ts";
-import { BlockingFileSink } from "./file-sink.ts";
 import type { FlatShape, PackedShape, SegmentJob, SegmentReceipt } from "./job.ts";
 import type { LaneBuffers } from "./lane-buffers.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import { GuestReader } from "./read-guest.ts";
 import { SegmentOutput } from "./segment-output.ts";
-import { sendHttp } from "./send.ts";
 import type { Shared } from "./shared.ts";
 
 /** What a thread lends to a job. */
@@ -81,6 +80,8 @@ async function produceFlat(
       if (start === "all zero") return { ...receipt("", {}), zero: true };
       const stored = asStored(job, flatBody(start, chunks, shape), range.offset);
       const body = withDigest(job, stored, length, lane.shared);
+      // Loaded by the first part that is sent: between files none is.
+      const { sendHttp } = await import("./send.ts");
       const etag = await sendHttp(target, length, body.bytes, body.checksums, signal);
       return receipt(etag, body.checksums());
     }
@@ -153,10 +154,11 @@ async function producePacked(
 
   const done = await (async (): Promise<SegmentReceipt> => {
     switch (target.kind) {
-      case "http":
-        return receipt(
-          out.length === 0 ? "" : await sendHttp(target, out.length, body.bytes, body.checksums, signal),
-        );
+      case "http": {
+        if (out.length === 0) return receipt("");
+        const { sendHttp } = await import("./send.ts");
+        return receipt(await sendHttp(target, out.length, body.bytes, body.checksums, signal));
+      }
       case "file": {
         using sink = new BlockingFileSink(target);
         let position = offset ?? 0;

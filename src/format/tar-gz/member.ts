@@ -1,6 +1,6 @@
 /** Members of a gzip file (RFC 1952): each decodes alone, and what they decode to stands one behind the other. */
-import { crc32, deflateRawSync } from "node:zlib";
 import { encodeDeflate } from "../../codec/codec.ts";
+import { zlib } from "../../native/zlib.ts";
 
 /** Deflate; no name, no time, no system: equal content gives equal bytes. */
 const HEADER = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff);
@@ -17,7 +17,7 @@ export function memberLength(member: Member): number {
 export function memberOf(bytes: Uint8Array, level: number): Member {
   const coded = level === 0 ? bytes : encodeDeflate(bytes, level);
   const plain = level === 0 || coded.length > bytes.length;
-  return [HEADER, plain ? deflateRawSync(bytes, { level: 0 }) : coded, trailerOf(bytes)];
+  return [HEADER, plain ? zlib().deflateRawSync(bytes, { level: 0 }) : coded, trailerOf(bytes)];
 }
 
 /** Most bytes of a member of so many: a stored block of deflate takes up to 64 KiB and five bytes more. */
@@ -27,13 +27,13 @@ export function longestMember(length: number): number {
 
 /** As short as deflate makes it, for what is made once and used often. */
 export function denseMember(bytes: Uint8Array): Uint8Array {
-  return Buffer.concat([HEADER, deflateRawSync(bytes, { level: 9 }), trailerOf(bytes)]);
+  return Buffer.concat([HEADER, zlib().deflateRawSync(bytes, { level: 9 }), trailerOf(bytes)]);
 }
 
 /** CRC-32 and length of what was coded. */
 function trailerOf(bytes: Uint8Array): Uint8Array {
   const trailer = Buffer.alloc(TRAILER);
-  trailer.writeUInt32LE(crc32(bytes), 0);
+  trailer.writeUInt32LE(zlib().crc32(bytes), 0);
   trailer.writeUInt32LE(bytes.length % 2 ** 32, 4);
   return trailer;
 }
