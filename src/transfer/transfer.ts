@@ -7,6 +7,7 @@
 import { combineGuest, formatGuestDigest, guestFromHex } from "../digest/guest-digest.ts";
 import { Fault } from "../fault/fault.ts";
 import { eachOf } from "../flow/each-of.ts";
+import type { Layout } from "../format/format.ts";
 import type { Slot } from "../plan/slot.ts";
 import type { Producer } from "./job.ts";
 import { landSlot } from "./land-slot.ts";
@@ -80,14 +81,19 @@ async function landLeased(run: Run, slot: Slot, signal: AbortSignal): Promise<vo
 }
 
 function laneCount(request: TransferRequest, laneMemory: number, producer: Producer): number {
-  const { image, destination, concurrency, memory } = request;
+  const { image, layout, destination, concurrency, memory } = request;
   // A chained stream is decoded by one lane, in order.
   if (image.order === "sequential") return 1;
   const fitting = Math.max(1, Math.floor(memory / laneMemory));
-  // Between files no lane waits: one more than compute is there when another is done, and each more costs cache.
   const local =
     destination.limits.reach === "local" && image.sources.every((source) => source.prefetch !== undefined);
-  return Math.min(concurrency, fitting, local ? producer.threads + 1 : producer.lanes);
+  return Math.min(concurrency, fitting, local ? localLanes(layout, producer.threads) : producer.lanes);
+}
+
+/** Between files no lane waits for a network: few are enough to keep the threads busy, and each more costs cache. */
+function localLanes({ shape }: Layout, threads: number): number {
+  // A packed segment waits for the length of the one before it: each thread has another to go on with.
+  return shape === "packed" ? 2 * threads : threads + 1;
 }
 
 /** Undefined when not every segment was decoded. */
