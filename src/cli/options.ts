@@ -14,11 +14,10 @@ export interface ImageOptions {
 export function addImageOptions(command: Command): void {
   command
     .option("--source-format <format>", "format of the source; content that contradicts it is refused")
-    .option(
-      "--backing <place>",
-      "backing file or VHD parent that may be opened; repeat for a chain",
-      collect,
-      [],
+    .addOption(
+      new Option("--backing <place>", "backing file or VHD parent that may be opened; repeat for a chain")
+        .argParser(collect)
+        .default([], "none"),
     )
     .option("--data-file <place>", "external data file that may be opened")
     .option("--snapshot <name>", "name or id of an internal snapshot to read")
@@ -57,6 +56,15 @@ export function countOption(text: string): number {
   const count = Number(text);
   if (!Number.isSafeInteger(count) || count < 1)
     throw new InvalidArgumentError("write a whole number from 1");
+  return count;
+}
+
+/** As many as a daemon may have (`limits.threads`). */
+const MOST_THREADS = 1024;
+
+export function threadsOption(text: string): number {
+  const count = countOption(text);
+  if (count > MOST_THREADS) throw new InvalidArgumentError(`write a whole number from 1 to ${MOST_THREADS}`);
   return count;
 }
 

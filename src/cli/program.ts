@@ -40,8 +40,9 @@ export async function buildProgram(
     .configureOutput({
       writeOut: (text) => context.stdout.write(text),
       writeErr: (text) => context.stderr.write(text),
-    })
-    .showHelpAfterError("(add --help for the options)");
+      // `run` tells it in one line, like every other.
+      outputError: () => {},
+    });
   for (const name of names) (await COMMANDS[name]?.())?.(program, context);
   return program;
 }
@@ -55,10 +56,25 @@ export async function run(context: CliContext, args: readonly string[], version:
     await program.parseAsync([...args], { from: "user" });
     return Number(process.exitCode ?? 0);
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
-    const fault = Fault.from(context.signal.aborted ? context.signal.reason : error, "diskferry");
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    // The help has been shown, since no command was given.
+    if (error instanceof CommanderError && error.code === "commander.help") return EXIT.usage;
+    const fault =
+      error instanceof CommanderError
+        ? misuse(error, named?.[0])
+        : Fault.from(context.signal.aborted ? context.signal.reason : error, "diskferry");
     writeFault(context, fault, args.includes("--json"));
     if (fault.code === "CANCELED") return EXIT.interrupted;
     return fault.code === "USAGE" ? EXIT.usage : EXIT.failed;
   }
+}
+
+/** In one line, with where to look. */
+function misuse({ message }: CommanderError, command: string | undefined): Fault {
+  const said = message
+    .replace(/^error: /, "")
+    .replace(/\s+/g, " ")
+    .replace(/\.$/, "");
+  const help = ["diskferry", ...(command === undefined ? [] : [command]), "--help"].join(" ");
+  return new Fault("USAGE", `${said}; ${help} shows what there is`);
 }

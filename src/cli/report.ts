@@ -1,5 +1,5 @@
 /** How a command speaks to machines, and what it says when it fails. */
-import type { Fault } from "../fault/fault.ts";
+import type { Fault, FaultCode } from "../fault/fault.ts";
 import type { Progress } from "../transfer/shared.ts";
 import type { CliContext } from "./context.ts";
 
@@ -55,6 +55,12 @@ export function jsonReporter({ stdout }: CliContext): Reporter {
   };
 }
 
+/** What to do where the place that is named does not tell it. */
+const ADVICE: Readonly<Partial<Record<FaultCode, string>>> = {
+  IMAGE_CORRUPT: "fetch the image again from where it is whole",
+  IMAGE_TRUNCATED: "fetch the image again from where it is whole",
+};
+
 /** One line for a person, or one JSON object for a machine. */
 export function writeFault({ stdout, stderr }: CliContext, fault: Fault, json: boolean): void {
   if (json) {
@@ -63,5 +69,7 @@ export function writeFault({ stdout, stderr }: CliContext, fault: Fault, json: b
       `${JSON.stringify({ event: "error", code, message, ...(Object.keys(details).length > 0 ? { details } : {}) })}\n`,
     );
   }
-  if (!json || stderr.isTTY) stderr.write(`diskferry: ${fault.message} [${fault.code}]\n`);
+  if (json && !stderr.isTTY) return;
+  const advice = ADVICE[fault.code];
+  stderr.write(`diskferry: ${fault.message}${advice === undefined ? "" : `; ${advice}`} [${fault.code}]\n`);
 }

@@ -1,5 +1,5 @@
 /** diskferry transfer: an image from any place, in any format, to any place. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { formatSize, MiB } from "../bytes/units.ts";
 import type { TransferEvents, Transferred } from "../engine/transfer-image.ts";
 import type { Compression } from "../format/format.ts";
@@ -12,6 +12,7 @@ import {
   type ImageOptions,
   imageRequest,
   sizeOption,
+  threadsOption,
 } from "./options.ts";
 import type { Reporter } from "./report.ts";
 import { createReporter } from "./reporter.ts";
@@ -42,9 +43,9 @@ export function addTransfer(program: Command, context: CliContext): void {
     .summary("convert an image while it streams, and land it")
     .description(
       "Reads an image, converts it while it streams, and lands it: one pass, no scratch file, every part checked.\n\n" +
-        "SOURCE is a path, a block device, an http(s) URL, swift://container/object, s3://bucket/key,\n" +
+        "SOURCE is a path, a block device, an http(s) URL, swift://container/object, s3://bucket/key, " +
         "oss://bucket/key, or - for a raw stream on standard input.\n" +
-        "DESTINATION is a path, a swift, s3 or oss URL, or null: (converts, digests and discards).\n" +
+        "DESTINATION is a path, a directory, a swift, s3 or oss URL, or null: (converts, digests and discards).\n" +
         "Credentials come from the environment (ST_*, OS_*, AWS_*, OSS_*) or the configuration file.\n\n" +
         "When it is interrupted, the same command goes on where it stopped.",
     )
@@ -52,7 +53,7 @@ export function addTransfer(program: Command, context: CliContext): void {
     .argument("<destination>", "place to write")
     .option(
       "--format <format>",
-      "format to write: raw, qcow2, vhd, vhd-fixed, zvhd, zvhd2 (default: as the source)",
+      "format to write: raw, qcow2, vhd, vhd-fixed, zvhd, zvhd2, tar.gz (default: as the source)",
     )
     .addOption(compressionOption())
     .option("--level <n>", "compression level", countOption)
@@ -61,8 +62,12 @@ export function addTransfer(program: Command, context: CliContext): void {
     .option("--round-to <size>", "round the virtual size up, such as 1M for Azure", sizeOption)
     .option("--segment-size <size>", "disk bytes of one segment or part", sizeOption)
     .option("--concurrency <n>", "segments in flight at most", countOption, 8)
-    .option("--memory <size>", "memory of all segments in flight at most", sizeOption, 192 * MiB)
-    .option("--threads <n>", "worker threads (default: one per core)", countOption)
+    .addOption(
+      new Option("--memory <size>", "memory of all segments in flight at most")
+        .argParser(sizeOption)
+        .default(192 * MiB, "192M"),
+    )
+    .option("--threads <n>", "worker threads (default: one per core)", threadsOption)
     .option("--bandwidth <rate>", "bytes per second at most, such as 100M", sizeOption)
     .option("--verify", "read the landed object back and compare")
     .option("--overwrite", "replace the object if it exists")

@@ -20,8 +20,10 @@ describe("exit status 2, for wrong usage", () => {
     ["an unknown command", ["ferry"]],
     ["an unknown option", ["transfer", "a", "b", "--fast"]],
     ["a missing argument", ["transfer", "disk.raw"]],
+    ["an argument too many", ["transfer", "disk.raw", "x", "https://host/x?Signature=hush"]],
     ["a size that is none", ["transfer", "disk.raw", "x", "--segment-size", "many"]],
     ["a count below one", ["transfer", "disk.raw", "x", "--concurrency", "0"]],
+    ["more threads than any machine runs", ["transfer", "gone.raw", "x", "--threads", "1025"]],
     ["a compression that is none", ["transfer", "disk.raw", "x", "--compression", "lzma"]],
     ["a format that is none", ["transfer", "disk.raw", "x", "--format", "vmdk9"]],
     ["a scheme that is none", ["transfer", "disk.raw", "ftp://host/x"]],
@@ -29,8 +31,21 @@ describe("exit status 2, for wrong usage", () => {
   ])("%s", async (_name, args) => {
     const { status, stdout, stderr } = await program.run(...args);
     expect([status, stdout]).toEqual([2, expect.not.stringContaining("done")]);
-    expect(stdout + stderr).not.toMatch(/\n\s+at /);
-    expect((stdout + stderr).trim()).not.toBe("");
+    // One line.
+    expect([stdout, stderr]).toEqual(["", expect.stringMatching(/^diskferry: .+ \[USAGE\]\n$/)]);
+    expect(stderr).not.toContain("hush");
+  });
+
+  it("an option that is none, naming it, what may have been meant, and where the options stand", async () => {
+    const { stderr } = await program.run("transfer", "a", "b", "--verfy");
+    expect(stderr).toBe(
+      "diskferry: unknown option '--verfy' (Did you mean --verify?); diskferry transfer --help shows what there is [USAGE]\n",
+    );
+    const json = await program.run("transfer", "a", "b", "--json", "--threads", "many");
+    expect([json.status, json.stderr]).toEqual([2, ""]);
+    expect(events(json.stdout)).toEqual([
+      { event: "error", code: "USAGE", message: expect.stringContaining("--threads <n>") },
+    ]);
   });
 
   it("a configuration file with a wrong field, naming the line and never the value", async () => {
@@ -103,6 +118,17 @@ describe("exit status 1, for what failed", () => {
     ]);
     expect(existsSync(program.path("out.raw"))).toBe(false);
     expect(readdirSync(program.root).length).toBe(before + 1);
+  });
+
+  it("an image that is cut short, in one line that says what to do", async () => {
+    writeFileSync(program.path("short.qcow2"), readFileSync(program.path("z.qcow2")).subarray(0, 100));
+    const { status, stderr } = await program.run("inspect", "short.qcow2");
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        /^diskferry: short\.qcow2: .+; fetch the image again from where it is whole \[IMAGE_TRUNCATED\]\n$/,
+      ),
+    ]);
   });
 });
 
