@@ -30,7 +30,10 @@ export function addAskOptions(command: Command): Command {
 
 export function addWriteOptions(command: Command): Command {
   return command
-    .option("--format <format>", "format to write: raw, qcow2, vhd, vhd-fixed, zvhd, zvhd2")
+    .option(
+      "--format <format>",
+      "format to write: raw, qcow2, vhd, vhd-fixed, zvhd, zvhd2; tar.gz for exports",
+    )
     .addOption(compressionOption())
     .option("--level <n>", "compression level", countOption)
     .option("--cluster-size <size>", "cluster size of a written qcow2, 512 to 2M", sizeOption);

@@ -12,7 +12,7 @@ export function addCancel(program: Command, context: CliContext): void {
     .command("cancel")
     .summary("stop a task")
     .description(
-      "Asks for a task to be stopped. A queued task ends at once. A running one ends at its next stop line (40, 70\n" +
+      "Asks for a task to be stopped. A queued task ends at once. A running one ends at its next stop line (40, 70 " +
         "or 95 percent), and leaves nothing in its destination. Once the result is being published it is too late.",
     )
     .argument("<id>", "task")

@@ -21,7 +21,7 @@ export function addDemo(program: Command, context: CliContext): void {
     .command("demo")
     .summary("make a small disk, convert and land it, verify it, clean up")
     .description(
-      "Makes a disk of 256 MiB with a FAT16 volume full of files of this installation, converts it from raw to\n" +
+      "Makes a disk of 256 MiB with a FAT16 volume full of files of this installation, converts it from raw to " +
         "compressed qcow2 and back, compares every byte, and removes all of it. Needs no other program and no network.",
     )
     .option("--daemon", "let a daemon import, export and copy the disk, and compare what comes out")

@@ -17,7 +17,7 @@ export function addDoctor(program: Command, context: CliContext): void {
     .command("doctor")
     .summary("show runtime, native helpers, and whether the configured stores can be reached")
     .description(
-      "Looks at the runtime, the machine and its native helpers, measures them, and knocks at every store that the\n" +
+      "Looks at the runtime, the machine and its native helpers, measures them, and knocks at every store that the " +
         "environment or the configuration file names. Exit status 1 when something configured does not work.",
     )
     .option("--json", "one JSON object")

@@ -17,8 +17,8 @@ export function addExport(program: Command, context: CliContext): void {
     .command("export")
     .summary("ask a daemon to write an image to a destination")
     .description(
-      "IMAGE is the id of an image, a name that only one image bears, or volume:ID. DESTINATION is the name of a\n" +
-        "destination, followed by / and the object's name, if it is to have one of your choice. The disks of an\n" +
+      "IMAGE is the id of an image, a name that only one image bears, or volume:ID. DESTINATION is the name of a " +
+        "destination, followed by / and the object's name, if it is to have one of your choice. The disks of an " +
         "image with several become objects of their own: _system, _data1, … before the ending.",
     )
     .argument("<image>", "image or volume")

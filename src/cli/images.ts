@@ -20,7 +20,7 @@ export function addImages(program: Command, context: CliContext): void {
     .command("images")
     .summary("list images")
     .description(
-      "Lists the images of your project; for admins, those of every project. KEY is what an image is encrypted\n" +
+      "Lists the images of your project; for admins, those of every project. KEY is what an image is encrypted " +
         "with: the id of a key, - for a plain image, ? where only its owner knows.",
     )
     .option("--region <region>", "only of this region")

@@ -22,7 +22,7 @@ export function addImport(program: Command, context: CliContext): void {
     .command("import")
     .summary("ask a daemon to make an image of disks from outside")
     .description(
-      "SOURCE is object:DESTINATION/OBJECT, file:ROOT/PATH (below a root of the daemon's host; only for admins),\n" +
+      "SOURCE is object:DESTINATION/OBJECT, file:ROOT/PATH (below a root of the daemon's host; only for admins), " +
         "volume:ID, or an http(s) URL without user and password. The first is the system disk.",
     )
     .argument("<source...>", "one for each disk")

@@ -16,7 +16,7 @@ export function addInspect(program: Command, context: CliContext): void {
     .command("inspect")
     .summary("show format, sizes, features and safety findings of an image")
     .description(
-      "Opens an image, checks its tables, and shows format, sizes, features, snapshots, references and findings.\n" +
+      "Opens an image, checks its tables, and shows format, sizes, features, snapshots, references and findings. " +
         "Nothing that the image names is opened.",
     )
     .argument("<source>", "image to look at: a path or an http(s), swift, s3 or oss URL")

@@ -24,8 +24,8 @@ export function addLimits(program: Command, context: CliContext): void {
     .command("limits")
     .summary("show and set slots and bandwidth")
     .description(
-      "Shows how many tasks of each kind run in each region of how many that may, how fast they may go together,\n" +
-        "and what is left of your project's quotas. For a region or a task it sets limits, from now on; only\n" +
+      "Shows how many tasks of each kind run in each region of how many that may, how fast they may go together, " +
+        "and what is left of your project's quotas. For a region or a task it sets limits, from now on; only " +
         "admins set those of a region. A bandwidth of 0 is no limit.",
     )
     .argument("[region]", "region to set limits of")

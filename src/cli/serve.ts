@@ -17,9 +17,9 @@ export function addServe(program: Command, context: CliContext): void {
     .command("serve")
     .summary("run the daemon that takes exports, imports and copies")
     .description(
-      "Answers Connect, gRPC and JSON over HTTP, and carries out what it is asked for, as many tasks at once as the\n" +
+      "Answers Connect, gRPC and JSON over HTTP, and carries out what it is asked for, as many tasks at once as the " +
         "regions have slots. What it has accepted outlives it: after a crash it goes on where it stopped.\n\n" +
-        "Without a configuration file it listens on this host alone, with two sample regions whose images are files\n" +
+        "Without a configuration file it listens on this host alone, with two sample regions whose images are files " +
         "in the state directory, and one token, in a file that the commands of the same user find.\n\n" +
         "SIGTERM: starts nothing more, lets running tasks come to a good end or park, and ends with status 0.\n" +
         "SIGHUP: reads key and certificates of the TLS port again.",

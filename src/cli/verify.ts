@@ -20,7 +20,7 @@ export function addVerify(program: Command, context: CliContext): void {
     .command("verify")
     .summary("compare the guest contents of two images")
     .description(
-      "Compares what a guest would read from two images, whatever their formats and places. Where one disk ends\n" +
+      "Compares what a guest would read from two images, whatever their formats and places. Where one disk ends " +
         "before the other, zeros are taken to follow. Exit status 0: equal, 1: different.",
     )
     .argument("<a>", "one image: a path or URL")

@@ -14,8 +14,8 @@ export function addWatch(program: Command, context: CliContext): void {
     .command("watch")
     .summary("watch one task to its end, or all of them")
     .description(
-      "With a task: shows it until it has ended; status 1 when it has not succeeded. Without: shows every task that\n" +
-        "is under way, and those that come, until you interrupt it. On a terminal there are bars; else JSON lines: the\n" +
+      "With a task: shows it until it has ended; status 1 when it has not succeeded. Without: shows every task that " +
+        "is under way, and those that come, until you interrupt it. On a terminal there are bars; else JSON lines: the " +
         "task whenever it has changed, or the events of all tasks.",
     )
     .argument("[id]", "task")

@@ -15,6 +15,15 @@ const COMMANDS = [
   ...["import", "export", "copy", "tasks", "task", "watch", "cancel", "images", "regions", "limits"],
 ];
 
+/** Lines of the description that end within a sentence, though the next word would have stood there. */
+function endedEarly(help: string): string[] {
+  const lines = help.slice(0, help.indexOf("\nOptions:")).split("\n");
+  return lines.filter((line, index) => {
+    const [word = ""] = (lines[index + 1] ?? "").split(" ");
+    return line !== "" && word !== "" && !/[.)]$/.test(line) && `${line} ${word}`.length < 80;
+  });
+}
+
 describe("diskferry without work to do", () => {
   it("tells its version, which is that of the package", async () => {
     expect(await program.run("--version")).toEqual({ status: 0, stdout: `${version}\n`, stderr: "" });
@@ -32,6 +41,7 @@ describe("diskferry without work to do", () => {
     const { status, stdout, stderr } = await program.run(command, "--help");
     expect([status, stderr]).toEqual([0, ""]);
     expect(stdout).toContain(`Usage: diskferry ${command}`);
+    expect(endedEarly(stdout)).toEqual([]);
     expect(stdout).toContain("--json");
   });
 
