@@ -36,22 +36,27 @@ export interface OssLocation {
   readonly key: string;
 }
 
+const NEEDED = ["OSS_REGION", "OSS_ACCESS_KEY_ID", "OSS_ACCESS_KEY_SECRET"];
+
 /**
  * Reads OSS_ACCESS_KEY_ID, OSS_ACCESS_KEY_SECRET, OSS_SESSION_TOKEN (or OSS_SECURITY_TOKEN), OSS_REGION and
  * OSS_ENDPOINT.
- * @throws Fault USAGE that names the variable, never its value.
+ * @throws Fault CREDENTIALS that names those that are missing; USAGE that names the variable, never its value.
  */
 export function ossConfigFromEnvironment(env: Readonly<Record<string, string | undefined>>): OssConfig {
-  const needed = (name: string) => {
-    const value = env[name];
-    if (value === undefined || value === "") throw new Fault("USAGE", `${name} is not set: OSS needs it`);
-    return value;
-  };
+  const missing = NEEDED.filter((name) => !env[name]);
+  if (missing.length > 0) {
+    const names = new Intl.ListFormat("en-GB").format(missing);
+    throw new Fault(
+      "CREDENTIALS",
+      `OSS: ${names} ${missing.length === 1 ? "is" : "are"} not set; set them, or stores.oss in the configuration file`,
+    );
+  }
   const token = env["OSS_SESSION_TOKEN"] || env["OSS_SECURITY_TOKEN"];
   const parsed = ossConfigSchema.safeParse({
-    region: needed("OSS_REGION"),
-    accessKeyId: needed("OSS_ACCESS_KEY_ID"),
-    accessKeySecret: needed("OSS_ACCESS_KEY_SECRET"),
+    region: env["OSS_REGION"],
+    accessKeyId: env["OSS_ACCESS_KEY_ID"],
+    accessKeySecret: env["OSS_ACCESS_KEY_SECRET"],
     ...(env["OSS_ENDPOINT"] ? { endpoint: env["OSS_ENDPOINT"] } : {}),
     ...(token ? { securityToken: token } : {}),
   });

@@ -28,6 +28,16 @@ describe("the OSS environment", () => {
     },
   );
 
+  test("names all that is missing at once, and the configuration file", () => {
+    expect(() => ossConfigFromEnvironment({})).toThrowError(
+      expect.objectContaining({
+        code: "CREDENTIALS",
+        message:
+          "OSS: OSS_REGION, OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET are not set; set them, or stores.oss in the configuration file",
+      }),
+    );
+  });
+
   test("names the variable, not the value, of what it cannot read", () => {
     expect(() => ossConfigFromEnvironment({ ...ENV, OSS_REGION: "C N" })).toThrowError(
       /^OSS_REGION: (?!.*C N)/,
