@@ -85,7 +85,7 @@ export async function detectFormat(
   }
   throw new Fault(
     "FORMAT_MISMATCH",
-    `${source.name}: is declared as ${declared.name}, but its content is ${found.name}; say --source-format ${found.name} if that is meant`,
+    `${source.name}: is declared as ${declared.name}, but its content is ${found.name}; declare ${found.name} if that is meant`,
     { details: { declared: declared.name, found: found.name } },
   );
 }

@@ -19,7 +19,8 @@ export const raw: ReadableFormat = {
           "raw images cannot be compressed; choose --format qcow2, or --compression none",
         );
       }
-      if (options.clusterSize !== undefined) throw new Fault("USAGE", "raw images have no clusters");
+      if (options.clusterSize !== undefined)
+        throw new Fault("USAGE", "raw: images have no clusters; leave the cluster size out");
       const roundTo = options.roundTo ?? 1;
       return { shape: "flat", virtualSize: alignUp(options.virtualSize, roundTo), tail: new Uint8Array(0) };
     },

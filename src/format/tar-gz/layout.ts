@@ -53,7 +53,8 @@ function levelOf({ compression = "zlib", level = DEFAULT_LEVEL, clusterSize }: L
   if (compression !== "zlib") {
     throw new Fault("USAGE", `tar.gz is compressed with zlib, and cannot be with ${compression}`);
   }
-  if (clusterSize !== undefined) throw new Fault("USAGE", "tar.gz: raw disks have no clusters");
+  if (clusterSize !== undefined)
+    throw new Fault("USAGE", "tar.gz: raw disks have no clusters; leave the cluster size out");
   if (!Number.isInteger(level) || level < 1 || level > MAX_LEVEL) {
     throw new Fault("USAGE", `tar.gz: level ${level} is not possible, use 1 to ${MAX_LEVEL}`);
   }
