@@ -73,6 +73,8 @@ export async function run(context: CliContext, args: readonly string[], version:
 function misuse({ message }: CommanderError, command: string | undefined): Fault {
   const said = message
     .replace(/^error: /, "")
+    // What is too many is not repeated: a URL may hold a secret.
+    .replace(/\b(but got \d+): .*/s, "$1")
     .replace(/\s+/g, " ")
     .replace(/\.$/, "");
   const help = ["diskferry", ...(command === undefined ? [] : [command]), "--help"].join(" ");
