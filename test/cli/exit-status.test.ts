@@ -25,6 +25,7 @@ describe("exit status 2, for wrong usage", () => {
     ["a count below one", ["transfer", "disk.raw", "x", "--concurrency", "0"]],
     ["more threads than any machine runs", ["transfer", "gone.raw", "x", "--threads", "1025"]],
     ["a compression that is none", ["transfer", "disk.raw", "x", "--compression", "lzma"]],
+    ["a level of what is not compressed", ["transfer", "disk.raw", "x", "--format", "raw", "--level", "3"]],
     ["a format that is none", ["transfer", "disk.raw", "x", "--format", "vmdk9"]],
     ["a scheme that is none", ["transfer", "disk.raw", "ftp://host/x"]],
     ["an incomplete URL", ["transfer", "disk.raw", "s3://bucket"]],

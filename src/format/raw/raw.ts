@@ -19,6 +19,8 @@ export const raw: ReadableFormat = {
           "raw images cannot be compressed; choose --format qcow2, or --compression none",
         );
       }
+      if (options.level !== undefined)
+        throw new Fault("USAGE", "raw: images are not compressed; leave the level out");
       if (options.clusterSize !== undefined)
         throw new Fault("USAGE", "raw: images have no clusters; leave the cluster size out");
       const roundTo = options.roundTo ?? 1;
