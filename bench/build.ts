@@ -1,22 +1,30 @@
 /** Builds diskferry as it is published, outside the checkout, from the working tree or from an older revision. */
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, symlinkSync } from "node:fs";
+import { cpSync, mkdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 
 const CHECKOUT = join(import.meta.dirname, "..");
 
+/** What the build of a tree needs of it, beside the packages. */
+const INPUTS = ["src", "package.json", "tsconfig.json", ".rolldown.config.mjs"];
+
 /** `into` is a new directory. @returns the command line that starts the program. */
 export function buildCheckout(into: string): readonly string[] {
-  return compile(CHECKOUT, into);
+  const tree = `${into}-tree`;
+  for (const name of INPUTS) cpSync(join(CHECKOUT, name), join(tree, name), { recursive: true });
+  try {
+    return build(tree, into);
+  } finally {
+    rmSync(tree, { recursive: true });
+  }
 }
 
-/** @throws Error when git knows no such revision, or when it does not compile with the packages of the checkout. */
+/** @throws Error when git knows no such revision, or when it does not build with the packages of the checkout. */
 export function buildRevision(revision: string, into: string): readonly string[] {
   const tree = `${into}-tree`;
   git("worktree", "add", "--quiet", "--detach", tree, revision);
   try {
-    symlinkSync(join(CHECKOUT, "node_modules"), join(tree, "node_modules"));
-    return compile(tree, into);
+    return build(tree, into);
   } finally {
     git("worktree", "remove", "--force", tree);
   }
@@ -32,13 +40,19 @@ export function revisionName(): string {
   }
 }
 
-function compile(tree: string, into: string): readonly string[] {
+/** By the script of the tree itself, whatever that is. */
+function build(tree: string, into: string): readonly string[] {
+  const packages = join(CHECKOUT, "node_modules");
+  symlinkSync(packages, join(tree, "node_modules"));
+  const PATH = `${join(packages, ".bin")}:${process.env["PATH"] ?? ""}`;
+  execFileSync("npm", ["run", "--silent", "build"], {
+    cwd: tree,
+    stdio: ["ignore", "ignore", 2],
+    env: { ...process.env, PATH },
+  });
   mkdirSync(into);
-  const tsc = join(CHECKOUT, "node_modules", "typescript", "bin", "tsc");
-  const options = ["-p", join(tree, "tsconfig.json"), "--noEmit", "false", "--outDir", join(into, "dist")];
-  execFileSync(process.execPath, [tsc, ...options], { stdio: ["ignore", 2, 2] });
-  copyFileSync(join(tree, "package.json"), join(into, "package.json"));
-  symlinkSync(join(CHECKOUT, "node_modules"), join(into, "node_modules"));
+  for (const name of ["dist", "package.json"]) renameSync(join(tree, name), join(into, name));
+  symlinkSync(packages, join(into, "node_modules"));
   return [process.execPath, join(into, "dist", "main.js")];
 }
 

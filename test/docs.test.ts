@@ -28,13 +28,14 @@ const context: CliContext = {
   stdout,
   stderr,
   signal: new AbortController().signal,
+  installation: { directory: ROOT, version: manifest.version, node: "" },
   onHangup: () => {},
   engine: nothing,
   daemon: nothing,
   checkDaemon: nothing,
   access: nothing,
 };
-const { commands } = await buildProgram(context, manifest.version);
+const { commands } = await buildProgram(context);
 
 /** A text from one heading to the next of its kind. */
 function section(heading: string, text = readme): string {

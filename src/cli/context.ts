@@ -5,6 +5,7 @@ import type { DaemonSummary } from "../config/daemon-summary.ts";
 import type { Credentials } from "../engine/credentials.ts";
 import type { Places } from "../engine/places.ts";
 import type { Producer } from "../transfer/job.ts";
+import type { Installation } from "./installation.ts";
 
 export interface EngineOptions {
   /** Path of the configuration file; absent: the user's own, if any. */
@@ -50,6 +51,7 @@ export interface CliContext {
   readonly stderr: NodeJS.WriteStream;
   /** Fires on SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
+  readonly installation: Installation;
   /** Calls back at each SIGHUP, which ends the program otherwise. */
   onHangup(reload: () => void): void;
   /** Loads the engine; kept out of the start of the program, so that `--version` and `--help` are quick. */

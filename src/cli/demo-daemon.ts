@@ -2,7 +2,6 @@
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { type Task, TaskState } from "../api/connect/generated/diskferry/v1/task_pb.ts";
 import { makeDemoDisk } from "../engine/demo-disk.ts";
 import { transferPlace } from "../engine/transfer-place.ts";
@@ -35,8 +34,7 @@ export async function showDaemonDemo(
     const step = (name: string, text: string): void => reporter.note({ event: "step", step: name }, text);
     step("make", "making a disk with a file system, as raw and as compressed qcow2");
     const raw = join(directory, "disk.raw");
-    const installation = fileURLToPath(new URL("../..", import.meta.url)).replace(/[/\\]$/, "");
-    const disk = await makeDemoDisk(raw, installation, signal);
+    const disk = await makeDemoDisk(raw, context.installation.directory, signal);
     await compress(raw, join(directory, "disk.qcow2"), directory, engine, context);
     step("serve", "starting a daemon with two regions, east and west");
     const daemon = await context.daemon({ port: 0, directory, stderr: { write: () => true } });

@@ -1,6 +1,5 @@
 /** diskferry demo: the whole path on a disk of its own. */
 import { basename, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { formatSize } from "../bytes/units.ts";
 import type { DemoResult, DemoStep } from "../engine/demo.ts";
@@ -45,7 +44,7 @@ async function showDemo(options: DemoOptions, context: CliContext): Promise<void
       const { runDemo } = await import("../engine/demo.ts");
       const result = await runDemo(
         {
-          installation: fileURLToPath(new URL("../..", import.meta.url)).replace(/[/\\]$/, ""),
+          installation: context.installation.directory,
           ...(options.keep === undefined ? {} : { keep: options.keep }),
         },
         {

@@ -1,5 +1,4 @@
 /** diskferry doctor: what this machine offers. */
-import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import type { Finding } from "../engine/examine.ts";
 import type { CliContext } from "./context.ts";
@@ -29,19 +28,12 @@ async function showExamination(options: DoctorOptions, context: CliContext): Pro
   await using engine = await context.engine(options);
   const { examine } = await import("../engine/examine.ts");
   const { places, credentials, stateDirectory } = engine;
-  const runtime = { version: process.versions.node, atLeast: neededRuntime() };
+  const runtime = { version: process.versions.node, atLeast: context.installation.node };
   const findings = await examine({ places, credentials, stateDirectory, runtime }, context.signal);
   const ok = findings.every(({ state }) => state !== "failed");
   if (options.json) context.stdout.write(`${JSON.stringify({ ok, findings })}\n`);
   else for (const line of table(findings)) context.stdout.write(`${line}\n`);
   if (!ok) process.exitCode = FAILED;
-}
-
-/** As the package states it: `24.12` of `>=24.12`. */
-function neededRuntime(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  const { engines } = JSON.parse(text) as { readonly engines: { readonly node: string } };
-  return engines.node.replace(/^>=\s*/, "");
 }
 
 function* table(findings: readonly Finding[]): Generator<string> {

@@ -30,12 +30,11 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
 /** @param names of the commands that it is to have; absent: all. */
 export async function buildProgram(
   context: CliContext,
-  version: string,
   names: readonly string[] = Object.keys(COMMANDS),
 ): Promise<Command> {
   const program = new Command("diskferry")
     .description("Moves disk images: converts while it streams, lands in one verified, resumable pass.")
-    .version(version)
+    .version(context.installation.version)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => context.stdout.write(text),
@@ -48,10 +47,10 @@ export async function buildProgram(
 }
 
 /** Runs one command line. @returns the exit status. */
-export async function run(context: CliContext, args: readonly string[], version: string): Promise<number> {
+export async function run(context: CliContext, args: readonly string[]): Promise<number> {
   const [first = ""] = args;
   const named = first === "--version" ? [] : Object.hasOwn(COMMANDS, first) ? [first] : undefined;
-  const program = await buildProgram(context, version, named);
+  const program = await buildProgram(context, named);
   try {
     await program.parseAsync([...args], { from: "user" });
     return Number(process.exitCode ?? 0);

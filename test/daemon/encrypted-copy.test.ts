@@ -88,13 +88,14 @@ describe.skipIf(!QEMU)(
         stdout,
         stderr: process.stderr,
         signal: new AbortController().signal,
+        installation: { directory: "", version: "", node: "" },
         onHangup: () => {},
         engine: nothing,
         daemon: nothing,
         checkDaemon: nothing,
         access: async () => leftAccess(here.path),
       };
-      expect(await run(context, args, "")).toBe(0);
+      expect(await run(context, args)).toBe(0);
       written.end();
       return text(written);
     }

@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { COMPILED_CODE } from "../support/compiled-code.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 
@@ -25,7 +26,7 @@ export interface Running {
 
 export function start(args: readonly string[], environment: Readonly<Record<string, string>>): Running {
   const child = spawn(process.execPath, [MAIN, ...args], {
-    env: { PATH: process.env["PATH"] ?? "", ...environment },
+    env: { PATH: process.env["PATH"] ?? "", NODE_COMPILE_CACHE: COMPILED_CODE, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let out = "";
