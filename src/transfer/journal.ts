@@ -3,25 +3,16 @@
  * appended; a line cut short by a crash is the last one and does not count.
  */
 import { createHash } from "node:crypto";
-import {
-  type FileHandle,
-  open,
-  readdir,
-  readFile,
-  readlink,
-  rename,
-  rm,
-  stat,
-  symlink,
-} from "node:fs/promises";
+import { type FileHandle, open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Fault } from "../fault/fault.ts";
 import type { UnitTable } from "../format/format.ts";
-import { zlib } from "../native/zlib.ts";
 import type { UploadToken } from "../store/store.ts";
 import type { SegmentReceipt } from "./job.ts";
 import type { JournaledSegment, JournalLine, PackedTable, SealedObject } from "./journal-line.ts";
+import { lock } from "./journal-lock.ts";
 import { makeDirectory, syncDirectory } from "./sync-directory.ts";
+import { packTable, RecentTables, unpackTable } from "./unit-tables.ts";
 
 export type { JournaledSegment } from "./journal-line.ts";
 
@@ -56,7 +47,6 @@ export interface Journal extends AsyncDisposable {
 }
 
 const ENDING = ".journal";
-
 /** Where a line with a unit table stands in the file. */
 interface Place {
   readonly offset: number;
@@ -119,6 +109,7 @@ function fileJournal(
 ): Journal {
   let end = start;
   let tail: Promise<unknown> = Promise.resolve();
+  const recent = new RecentTables();
   const write = (line: JournalLine, number: number | undefined): Promise<void> => {
     const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
     const offset = end;
@@ -135,6 +126,7 @@ function fileJournal(
     await file.truncate(0);
     end = 0;
     places.clear();
+    recent.clear();
   };
   let past: Past = { unfinished, intended };
   return {
@@ -160,6 +152,7 @@ function fileJournal(
     },
     append(receipt) {
       const { table } = receipt;
+      if (table !== undefined) recent.keep(receipt.number, table);
       return write(
         {
           event: "segment",
@@ -174,6 +167,8 @@ function fileJournal(
       await file.datasync();
     },
     async table(number) {
+      const here = recent.get(number);
+      if (here !== undefined) return here;
       const place = places.get(number);
       if (place === undefined) throw new Fault("INTERNAL", `${path}: has no unit table of part ${number}`);
       const bytes = Buffer.alloc(place.length);
@@ -269,94 +264,4 @@ async function load(path: string): Promise<Past & { places: Map<number, Place>; 
       ? undefined
       : { ...begun, segments: [...segments.values()], ...(sealed === undefined ? {} : { sealed }) };
   return { unfinished, intended, places, end: offset };
-}
-
-/** Unit tables are mostly zeros or alike: deflated they take a byte or two an entry. */
-function packTable({ units, places }: UnitTable): PackedTable {
-  return { units: pack(units), ...(places === undefined ? {} : { places: pack(places) }) };
-}
-
-function unpackTable({ units, places }: PackedTable): UnitTable {
-  return { units: unpack(units), ...(places === undefined ? {} : { places: unpack(places) }) };
-}
-
-function pack(words: Uint32Array): string {
-  return zlib()
-    .deflateRawSync(new Uint8Array(words.buffer, words.byteOffset, words.byteLength), {
-      level: 1,
-    })
-    .toString("base64");
-}
-
-function unpack(text: string): Uint32Array {
-  const bytes = zlib().inflateRawSync(Buffer.from(text, "base64"));
-  return new Uint32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
-}
-
-/**
- * A lock that names its owner, taken over when that process is gone. It is a symbolic link that leads nowhere: unlike a
- * file it comes into being with its content, so nobody ever finds a lock whose owner is not written yet.
- */
-async function lock(path: string, destination: string): Promise<() => Promise<void>> {
-  const own = JSON.stringify(await identify(process.pid));
-  const aside = `${path}.stale`;
-  for (let attempt = 0; attempt < 3; attempt += 1) {
-    try {
-      await symlink(own, path);
-      return async () => {
-        await rm(path, { force: true });
-        // What a process that was killed while it took a lock over has left.
-        await rm(aside, { force: true });
-      };
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw Fault.from(error, path);
-    }
-    const text = await ownerAt(path);
-    const owner = parseOwner(text);
-    const now = owner === undefined ? undefined : await identify(owner.pid);
-    if (now?.started !== undefined && now.started === owner?.started) {
-      throw new Fault(
-        "USAGE",
-        `${destination}: process ${owner.pid} is transferring to it now; wait for it, or end it`,
-      );
-    }
-    await takeAway(path, aside, text);
-  }
-  throw new Fault("USAGE", `${destination}: another process took the journal's lock; try again`);
-}
-
-async function ownerAt(path: string): Promise<string> {
-  return readlink(path).catch(() => "");
-}
-
-/** Removes the lock of a process that is gone, unless another has taken it over in the meantime. */
-async function takeAway(path: string, aside: string, stale: string): Promise<void> {
-  try {
-    await rename(path, aside);
-  } catch {
-    return;
-  }
-  if ((await ownerAt(aside)) === stale) await rm(aside, { force: true });
-  else await rename(aside, path).catch(() => {});
-}
-
-interface Owner {
-  readonly pid: number;
-  /** Start time in clock ticks since boot: tells a process from a later one with the same number. */
-  readonly started: string | undefined;
-}
-
-async function identify(pid: number): Promise<Owner> {
-  const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
-  return { pid, started: text?.slice(text.lastIndexOf(")") + 2).split(" ")[19] };
-}
-
-function parseOwner(text: string): Owner | undefined {
-  try {
-    const value = JSON.parse(text) as { pid?: unknown; started?: unknown };
-    if (typeof value.pid !== "number") return undefined;
-    return { pid: value.pid, started: typeof value.started === "string" ? value.started : undefined };
-  } catch {
-    return undefined;
-  }
 }

@@ -97,7 +97,8 @@ async function* refcountBlocks(
   let at = 0;
   let blocks = 0;
   for await (const counts of refcounts(shape, input, parts, head)) {
-    for (const count of counts) {
+    for (let cluster = 0; cluster < counts.length; cluster += 1) {
+      const count = counts[cluster] ?? 0;
       if (count > MAX_REFCOUNT) throw broken(`a cluster is used ${count} times`);
       block.writeUInt16BE(count, at);
       at += 2;
@@ -213,15 +214,19 @@ async function* l2Tables(shape: Shape, input: SealInput): AsyncGenerator<Buffer>
 /** Takes a unit and its place in the output. */
 type Visit = (unit: number, offset: number, size: number, kind: "plain" | "coded") => void;
 
-/** Where each unit of a segment stands, in guest order: the rule by which the encoder has added them. */
+/**
+ * Where each unit of a segment stands, in guest order: the rule by which the encoder has added them. Walks by index,
+ * since an iterator's results are as much garbage as a large disk has tables.
+ */
 function place(shape: Shape, segment: StoredSegment, visit: Visit): void {
   const { clusterSize } = shape;
   const { units, places } = segment;
   let coded = 0;
   let plain = segment.length;
-  for (const entry of units) if (entry === PLAIN) plain -= clusterSize;
+  for (let index = 0; index < units.length; index += 1) if (units[index] === PLAIN) plain -= clusterSize;
   const behindCoded = plain;
-  for (const [index, entry] of units.entries()) {
+  for (let index = 0; index < units.length; index += 1) {
+    const entry = units[index] ?? 0;
     if (entry === 0) continue;
     const unit = segment.firstUnit + index;
     const kind = entry === PLAIN ? "plain" : "coded";

@@ -1,0 +1,75 @@
+/**
+ * A lock that names its owner, taken over when that process is gone. It is a symbolic link that leads nowhere: unlike a
+ * file it comes into being with its content, so nobody ever finds a lock whose owner is not written yet.
+ */
+import { readFile, readlink, rename, rm, symlink } from "node:fs/promises";
+import { Fault } from "../fault/fault.ts";
+
+/**
+ * Takes the lock at `path`.
+ * @returns what gives it back.
+ * @throws Fault USAGE, naming `destination`, while the process that has it runs.
+ */
+export async function lock(path: string, destination: string): Promise<() => Promise<void>> {
+  const own = JSON.stringify(await identify(process.pid));
+  const aside = `${path}.stale`;
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    try {
+      await symlink(own, path);
+      return async () => {
+        await rm(path, { force: true });
+        // What a process that was killed while it took a lock over has left.
+        await rm(aside, { force: true });
+      };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw Fault.from(error, path);
+    }
+    const text = await ownerAt(path);
+    const owner = parseOwner(text);
+    const now = owner === undefined ? undefined : await identify(owner.pid);
+    if (now?.started !== undefined && now.started === owner?.started) {
+      throw new Fault(
+        "USAGE",
+        `${destination}: process ${owner.pid} is transferring to it now; wait for it, or end it`,
+      );
+    }
+    await takeAway(path, aside, text);
+  }
+  throw new Fault("USAGE", `${destination}: another process took the journal's lock; try again`);
+}
+
+async function ownerAt(path: string): Promise<string> {
+  return readlink(path).catch(() => "");
+}
+
+/** Removes the lock of a process that is gone, unless another has taken it over in the meantime. */
+async function takeAway(path: string, aside: string, stale: string): Promise<void> {
+  try {
+    await rename(path, aside);
+  } catch {
+    return;
+  }
+  if ((await ownerAt(aside)) === stale) await rm(aside, { force: true });
+  else await rename(aside, path).catch(() => {});
+}
+
+interface Owner {
+  readonly pid: number;
+  /** Start time in clock ticks since boot: tells a process from a later one with the same number. */
+  readonly started: string | undefined;
+}
+
+async function identify(pid: number): Promise<Owner> {
+  const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
+  return { pid, started: text?.slice(text.lastIndexOf(")") + 2).split(" ")[19] };
+}
+
+function parseOwner(text: string): Owner | undefined {
+  try {
+    const value = JSON.parse(text) as { pid?: unknown; started?: unknown };
+    if (typeof value.pid !== "number") return undefined;
+    return { pid: value.pid, started: typeof value.started === "string" ? value.started : undefined };
+  } catch {
+    return undefined;
+  }
+}
