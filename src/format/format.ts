@@ -309,6 +309,8 @@ export interface UnitEncoder {
    * @returns the entry for the unit table, never 0. The layout's seal() understands it.
    */
   encode(bytes: Uint8Array, guestUnit: number, effort: Effort, out: Output): number;
+  /** The entry of every unit, where units are stored as they are and nothing besides. Absent: they are coded. */
+  readonly plainEntry?: number;
   /** Adds the stored form of `count` all-zero units from `guestUnit` on, which have no entry. Absent: they have none. */
   encodeZeros?(guestUnit: number, count: number, out: Output): void;
 }

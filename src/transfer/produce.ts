@@ -3,41 +3,28 @@
  *
  *     read → decode → guest digest → encode → encrypt, if need be → part digest → put
  */
-import { endOf } from "../bytes/range.ts";
 import { KiB } from "../bytes/units.ts";
 import { isZero } from "../bytes/zero.ts";
 import type { Checksums } from "../digest/checksum.ts";
 import { GuestDigest, guestHex } from "../digest/guest-digest.ts";
 import { createPartDigest } from "../digest/part-digest.ts";
 import { Fault } from "../fault/fault.ts";
-import type { UnitEncoder } from "../format/format.ts";
-import type { Source } from "../source/source.ts";
 import { adoptSegment } from "./adopt-segment.ts";
 import { asStored, placed } from "./as-stored.ts";
 import { BlockingFileSink } from "./blocking-file-sink.ts";
 import { encodeSegment, type GuestChunk } from "./encode-segment.ts";
 import type { FlatShape, PackedShape, SegmentJob, SegmentReceipt } from "./job.ts";
-import type { LaneBuffers } from "./lane-buffers.ts";
-import { ReadAhead } from "./read-ahead.ts";
+import type { Lane } from "./lane.ts";
+import { isPlain, producePlain } from "./produce-plain.ts";
+import { type Buffers, readChunks } from "./read-chunks.ts";
 import { GuestReader } from "./read-guest.ts";
 import { SegmentOutput } from "./segment-output.ts";
 import type { Shared } from "./shared.ts";
-
-/** What a thread lends to a job. */
-export interface Lane {
-  readonly sources: readonly Source[];
-  readonly shared: Shared;
-  readonly buffers: LaneBuffers;
-  encoder(shape: PackedShape): Promise<UnitEncoder>;
-}
 
 /** Zeros inside a raw file become holes in steps of this, the block size of common file systems. */
 const HOLE = 4 * KiB;
 
 const ZEROS = new Uint8Array(1024 * KiB);
-
-/** A chunk is read into one while the other is still being sent. */
-type Buffers = readonly [Uint8Array, Uint8Array];
 
 /** @throws Fault; see `Producer.produce`. */
 export async function produce(job: SegmentJob, lane: Lane, signal: AbortSignal): Promise<SegmentReceipt> {
@@ -116,6 +103,10 @@ async function producePacked(
   lane: Lane,
   signal: AbortSignal,
 ): Promise<SegmentReceipt> {
+  const encoder = await lane.encoder(shape);
+  if (encoder.plainEntry !== undefined && isPlain(job, shape, lane)) {
+    return producePlain(job, shape, encoder.plainEntry, buffers, lane, signal);
+  }
   const { target } = job;
   const guest = new GuestDigest();
   let window = job.window;
@@ -130,7 +121,6 @@ async function producePacked(
     yield* readChunks(job, reader, digest, buffers, lane, signal, gaps);
     window = reader.window;
   }
-  const encoder = await lane.encoder(shape);
   const adopted = await (async () => {
     if (shape.adopts === undefined) return undefined;
     const adopting = { ...lane, encoder, buffer: buffers[0] };
@@ -184,42 +174,6 @@ async function producePacked(
   })();
   out.release();
   return done;
-}
-
-/**
- * The segment's guest bytes, chunk by chunk; each chunk is good until the next but one is asked for. Chunks that are
- * zeros by the tables can be passed over.
- */
-async function* readChunks(
-  job: SegmentJob,
-  reader: GuestReader,
-  guest: GuestDigest | undefined,
-  buffers: Buffers,
-  lane: Lane,
-  signal: AbortSignal,
-  gaps: "read" | "passed over" = "read",
-): AsyncGenerator<GuestChunk> {
-  const ahead = new ReadAhead(job.pieces, lane.sources);
-  let turn: 0 | 1 = 0;
-  for (let offset = job.range.offset; offset < endOf(job.range); ) {
-    lane.shared.throwIfStopped();
-    ahead.at(offset - job.range.offset);
-    // Chunks end on multiples of their size, so that no coded unit is cut.
-    const length = Math.min(job.chunk - (offset % job.chunk), endOf(job.range) - offset);
-    // The first bytes of a disk are looked at in any case: some formats store them also when they are zeros.
-    if (gaps === "passed over" && offset > 0 && reader.zerosAhead >= length) {
-      reader.pass(length);
-      offset += length;
-      continue;
-    }
-    turn = turn === 0 ? 1 : 0;
-    const bytes = buffers[turn].subarray(0, length);
-    await reader.fill(bytes, signal);
-    guest?.add(bytes, offset);
-    lane.shared.count("read", length);
-    yield { offset, bytes };
-    offset += length;
-  }
 }
 
 interface Start {

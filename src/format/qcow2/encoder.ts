@@ -38,6 +38,7 @@ export function encoder(encoding: Encoding): UnitEncoder {
     return compress !== undefined && compress(sample, level).length < sample.length;
   };
   return {
+    ...(compress === undefined ? { plainEntry: PLAIN } : {}),
     encode(bytes, _guestUnit, effort, out) {
       const coded = worthIt(bytes, effort) ? compress?.(bytes, level) : undefined;
       if (coded === undefined || coded.length >= unit) {
