@@ -14,15 +14,21 @@ const OTHERS_WRITE = 0o022;
  */
 export function keepCompiledCode(env: NodeJS.ProcessEnv): void {
   if (env["NODE_COMPILE_CACHE"] !== undefined) return;
-  const named = env["XDG_CACHE_HOME"] ?? "";
-  const base = isAbsolute(named) ? named : homedir();
-  if (!isOwn(base)) return;
-  const directory = join(base === named ? base : join(base, ".cache"), "diskferry", "compiled");
+  const directory = ownDirectory(env["XDG_CACHE_HOME"] ?? "");
+  if (directory === undefined) return;
   env["NODE_COMPILE_CACHE"] = directory;
   enableCompileCache(directory);
 }
 
-function isOwn(directory: string): boolean {
-  const found = statSync(directory, { throwIfNoEntry: false });
-  return found !== undefined && found.uid === process.getuid?.() && (found.mode & OTHERS_WRITE) === 0;
+/** @param named in place of the user's own cache, if it is an absolute path. */
+function ownDirectory(named: string): string | undefined {
+  try {
+    const [base, ...below] = isAbsolute(named) ? [named] : [homedir(), ".cache"];
+    const { uid, mode } = statSync(base);
+    if (uid !== process.getuid?.() || (mode & OTHERS_WRITE) !== 0) return undefined;
+    return join(base, ...below, "diskferry", "compiled");
+  } catch {
+    // Not every user has a home, and not every home can be looked at.
+    return undefined;
+  }
 }

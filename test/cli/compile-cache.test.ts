@@ -41,8 +41,11 @@ describe("compiled code", () => {
     expect(existsSync(program.path(".cache"))).toBe(false);
   });
 
-  it("is missed by nobody where there is no home", async () => {
-    using program = new Program({ ...OWN, HOME: "/nonexistent" });
+  it.each([
+    ["there is no home", "/nonexistent"],
+    ["the home cannot be looked at", "/".padEnd(10_000, "x")],
+  ])("is missed by nobody where %s", async (_where, HOME) => {
+    using program = new Program({ ...OWN, HOME });
     expect(await program.run("--version")).toMatchObject({ status: 0, stderr: "" });
   });
 
