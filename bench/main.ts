@@ -104,7 +104,7 @@ async function macro(cases: readonly Case[], options: Options, signal: AbortSign
         return account;
       },
     };
-    const runner = makeRunner(scratch, size, runs, options.against);
+    const runner = makeRunner(scratch, runs, options.against);
     const deadline = options.quick ? QUICK_SECONDS * 1000 : Number.POSITIVE_INFINITY;
     const results: CaseResult[] = [];
     for (const each of cases) {
@@ -161,7 +161,7 @@ async function runCase(
   }
 }
 
-function makeRunner(scratch: string, size: number, runs: number, against: string | undefined): Runner {
+function makeRunner(scratch: string, runs: number, against: string | undefined): Runner {
   return {
     program: buildCheckout(join(scratch, "checkout")),
     ...(against === undefined
@@ -169,8 +169,6 @@ function makeRunner(scratch: string, size: number, runs: number, against: string
       : { against: { name: against, program: buildRevision(against, join(scratch, "revision")) } }),
     env: cleanEnvironment(scratch),
     scratch,
-    // A conversion, and its upload.
-    written: 2 * size,
     runs,
   };
 }

@@ -3,7 +3,6 @@ import { rmSync, statSync } from "node:fs";
 import { GiB } from "../../src/bytes/units.ts";
 import type { Command, Measure, Pair, Side, Target } from "./case.ts";
 import { measure, type Usage } from "./measure.ts";
-import { touchMemory } from "./memory.ts";
 import { programPath } from "./programs.ts";
 
 export interface Spread {
@@ -48,8 +47,6 @@ export interface Runner {
   readonly against?: { readonly name: string; readonly program: readonly string[] };
   readonly env: NodeJS.ProcessEnv;
   readonly scratch: string;
-  /** Bytes that a run may write. */
-  readonly written: number;
   readonly runs: number;
 }
 
@@ -116,7 +113,6 @@ async function runSide({ side, program }: Row, runner: Runner, signal: AbortSign
     for (const path of [side.between, side.output]) if (path !== undefined) rmSync(path, { force: true });
   };
   leave();
-  touchMemory(runner.scratch, runner.written);
   try {
     const total = { wall: 0, cpu: 0, rss: 0 };
     let sent: number | undefined;
