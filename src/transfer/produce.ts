@@ -49,7 +49,7 @@ async function produceFlat(
 ): Promise<SegmentReceipt> {
   const { target, range } = job;
   const guest = job.guest === "left out" ? undefined : new GuestDigest();
-  const reader = new GuestReader(job.pieces, lane.sources, job.window);
+  const reader = new GuestReader(job.pieces, lane.sources, job.window, lane.buffers);
   const chunks = readChunks(job, reader, guest, buffers, lane, signal);
   const length = range.length + shape.tail.length;
   const receipt = (etag: string, checksums: Checksums): SegmentReceipt => ({
@@ -114,7 +114,7 @@ async function producePacked(
   let passes = 0;
   async function* chunks(): AsyncGenerator<GuestChunk> {
     passes += 1;
-    const reader = new GuestReader(job.pieces, lane.sources, job.window);
+    const reader = new GuestReader(job.pieces, lane.sources, job.window, lane.buffers);
     // Another pass may have to store zeros, to reach the smallest part that the store takes.
     const [digest, gaps] =
       passes === 1 ? ([guest, "passed over"] as const) : ([new GuestDigest(), "read"] as const);

@@ -11,7 +11,8 @@ import type { GuestReader } from "./read-guest.ts";
 export type Buffers = readonly [Uint8Array, Uint8Array];
 
 /**
- * Each chunk is good until the next but one is asked for. Chunks that are zeros by the tables can be passed over.
+ * Each chunk is good until the next but one is asked for. Chunks that are zeros by the tables can be passed over. The
+ * reader is released behind the last.
  */
 export async function* readChunks(
   job: SegmentJob,
@@ -43,4 +44,5 @@ export async function* readChunks(
     yield { offset, bytes };
     offset += length;
   }
+  reader.release();
 }

@@ -3,6 +3,7 @@ import { KiB, MiB } from "../bytes/units.ts";
 import { decodeUnit } from "../codec/codec.ts";
 import type { CodedPiece, Piece } from "../format/format.ts";
 import type { Source } from "../source/source.ts";
+import type { LaneBuffers } from "./lane-buffers.ts";
 
 /** Coded pieces whose bytes stand this close together are fetched with one read. */
 const MAX_GAP = 64 * KiB;
@@ -25,14 +26,29 @@ export class GuestReader {
   readonly #sources: readonly Source[];
   #next = 0;
   #skip = 0;
-  #scratch = new Uint8Array(0);
+  #scratch: Uint8Array = new Uint8Array(0);
   #unit = new Uint8Array(0);
   #window: Uint8Array | undefined;
+  readonly #buffers: LaneBuffers | undefined;
 
-  constructor(pieces: readonly Piece[], sources: readonly Source[], window: Uint8Array | undefined) {
+  /** @param buffers lends the memory for coded bytes, which `release` gives back; absent: new memory. */
+  constructor(
+    pieces: readonly Piece[],
+    sources: readonly Source[],
+    window: Uint8Array | undefined,
+    buffers?: LaneBuffers,
+  ) {
     this.#pieces = pieces;
     this.#sources = sources;
     this.#window = window;
+    this.#buffers = buffers;
+  }
+
+  /** Nothing more is read. Not after a failure: an abandoned read may still be filling the memory. */
+  release(): void {
+    // Larger ones are rare, and of any size.
+    if (this.#scratch.length === MAX_READ) this.#buffers?.give(this.#scratch);
+    this.#scratch = new Uint8Array(0);
   }
 
   /** The last bytes decoded: what a chained stream needs to go on. */
@@ -107,7 +123,7 @@ export class GuestReader {
     if (first === undefined) return;
     const start = first.offset;
     const end = Math.max(...run.map((want) => want.piece.offset + want.piece.size));
-    if (this.#scratch.length < end - start) this.#scratch = new Uint8Array(Math.max(MAX_READ, end - start));
+    if (this.#scratch.length < end - start) this.#scratch = this.#room(end - start);
     const coded = this.#scratch.subarray(0, end - start);
     const source = this.#source(first.source);
     await source.read(coded, start, signal);
@@ -126,6 +142,11 @@ export class GuestReader {
         chunk.set(this.#unit.subarray(from, from + length), at);
       }
     }
+  }
+
+  #room(length: number): Uint8Array {
+    if (length > MAX_READ) return new Uint8Array(length);
+    return this.#buffers?.take(MAX_READ) ?? new Uint8Array(MAX_READ);
   }
 
   #history(piece: CodedPiece): Uint8Array | undefined {

@@ -17,6 +17,12 @@ export interface PoolOptions {
 /** How long a stopped job may take to notice, before nobody waits for it any longer. */
 const GRACE_MS = 30_000;
 
+/**
+ * Jobs leave little garbage behind, and image bytes are no part of the heap: what V8 would let a young generation grow
+ * to in a long transfer is 40 MiB a thread for nothing.
+ */
+const YOUNG_MIB = 8;
+
 export interface Pool extends Producer, AsyncDisposable {
   readonly threads: number;
 }
@@ -34,6 +40,7 @@ export function createPool(options: PoolOptions): Pool {
       atomics: "disabled",
       // Segments of one output file wait for those before them: the queue must never reorder.
       stricterFIFO: true,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
     });
     return pool;
   };
