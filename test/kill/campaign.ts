@@ -33,6 +33,12 @@ export const ADOPTED: Shape = {
   options: ["--format", "qcow2", "--compression", "zlib"],
 };
 
+export const PLAIN: Shape = {
+  title: "a raw disk to a plain qcow2, written as it is read",
+  source: "disk.raw",
+  options: ["--format", "qcow2"],
+};
+
 /** A directory with the disks, a directory for journals, and the program. */
 export interface Bench extends AsyncDisposable {
   readonly root: string;

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ADOPTED, type Bench, openBench, tell } from "./campaign.ts";
+import { ADOPTED, type Bench, openBench, PLAIN, tell } from "./campaign.ts";
 import { directoryStore } from "./directory-store.ts";
 import { survivesKills } from "./survives-kills.ts";
 
 survivesKills("A directory, killed", true, ({ root, state }) => directoryStore(root, state), {
-  shapes: [ADOPTED],
+  shapes: [ADOPTED, PLAIN],
   windows: [
     [
       { phase: "told", kind: "lock", nth: 1 },
