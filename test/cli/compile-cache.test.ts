@@ -1,7 +1,10 @@
 /** Compiled code is kept between starts, where nobody else can put code of his own. */
-import { chmodSync, existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { chmodSync, existsSync, globSync, mkdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { Program } from "./program.ts";
+
+const MODULE = new URL("../../src/compile-cache.ts", import.meta.url).href;
 
 /** Nothing of the caller's tells where. */
 const OWN = { NODE_COMPILE_CACHE: undefined };
@@ -24,14 +27,24 @@ describe("compiled code", () => {
     expect(existsSync(other.path(".cache"))).toBe(false);
   });
 
-  it("serves threads, too", async () => {
-    using program = new Program(OWN);
-    writeFileSync(program.path("disk.raw"), "some bytes");
-    const to = program.path("copy.raw");
-    expect(await program.run("transfer", program.path("disk.raw"), to)).toMatchObject({ status: 0 });
-    // Beside what is compiled stands its text: this is of the module that threads alone load.
-    const texts = kept(program, ".cache").map((path) => readFileSync(path, "utf8"));
-    expect(texts.filter((text) => text.includes("async function segment("))).toHaveLength(1);
+  it("is kept by threads, too", () => {
+    using program = new Program();
+    const script = `
+      import { getCompileCacheDir } from "node:module";
+      import { Worker } from "node:worker_threads";
+      const { keepCompiledCode } = await import(${JSON.stringify(MODULE)});
+      keepCompiledCode(process.env);
+      const thread = 'console.log(process.getBuiltinModule("node:module").getCompileCacheDir())';
+      console.log(getCompileCacheDir());
+      new Worker(thread, { eval: true });`;
+    const env = { PATH: process.env["PATH"], HOME: program.root };
+    const said = execFileSync(process.execPath, ["--input-type=module", "-e", script], {
+      env,
+      encoding: "utf8",
+    });
+    const [main, thread] = said.trim().split("\n");
+    expect(main).toMatch(program.path(".cache/diskferry/compiled"));
+    expect(thread).toBe(main);
   });
 
   it.each(["others", "the group"])("is not kept where %s can write", async (who) => {
