@@ -24,7 +24,6 @@ const ROWS: readonly (readonly string[])[] = [
   ["cli"],
   ["compose.ts", "compose-daemon.ts"],
   ["start.ts"],
-  ["compile-cache.ts"],
   ["main.ts"],
 ];
 
