@@ -44,12 +44,7 @@ export function revisionName(): string {
 function build(tree: string, into: string): readonly string[] {
   const packages = join(CHECKOUT, "node_modules");
   symlinkSync(packages, join(tree, "node_modules"));
-  const PATH = `${join(packages, ".bin")}:${process.env["PATH"] ?? ""}`;
-  execFileSync("npm", ["run", "--silent", "build"], {
-    cwd: tree,
-    stdio: ["ignore", "ignore", 2],
-    env: { ...process.env, PATH },
-  });
+  execFileSync("npm", ["run", "--silent", "build"], { cwd: tree, stdio: ["ignore", "ignore", 2] });
   mkdirSync(into);
   for (const name of ["dist", "package.json"]) renameSync(join(tree, name), join(into, name));
   symlinkSync(packages, join(into, "node_modules"));

@@ -181,7 +181,6 @@ function cleanEnvironment(scratch: string): NodeJS.ProcessEnv {
     ...Object.fromEntries(kept),
     XDG_CONFIG_HOME: join(scratch, "config"),
     XDG_STATE_HOME: join(scratch, "state"),
-    XDG_CACHE_HOME: scratch,
   };
 }
 

@@ -1,5 +1,42 @@
 #!/usr/bin/env node
-/** The first file of the program. */
-import { start } from "./start.ts";
+/** The program: signals, exit status, and the command line. */
+import { join } from "node:path";
+import { readInstallation } from "./cli/installation.ts";
+import { run } from "./cli/program.ts";
+import { Fault } from "./fault/fault.ts";
 
-await start();
+const stopping = new AbortController();
+let asked = 0;
+for (const name of ["SIGINT", "SIGTERM"] as const) {
+  process.on(name, () => {
+    asked += 1;
+    // The first asks for a clean stop that leaves a journal; whoever asks again wants out.
+    if (asked > 1) process.exit(130);
+    stopping.abort(
+      new Fault(
+        "CANCELED",
+        "interrupted; run the same command again to go on, or add --restart to begin anew",
+      ),
+    );
+  });
+}
+
+const { stdin, stdout, stderr, env } = process;
+// Whoever read the output has left: the work goes on without an audience.
+for (const stream of [stdout, stderr]) stream.on("error", () => {});
+process.exitCode = await run(
+  {
+    stdin,
+    stdout,
+    stderr,
+    signal: stopping.signal,
+    // This file stands in a folder of the package, as source and as published.
+    installation: readInstallation(join(import.meta.dirname, "..")),
+    onHangup: (reload) => void process.on("SIGHUP", reload),
+    engine: async (options) => (await import("./compose.ts")).compose(env, options),
+    daemon: async (options) => (await import("./compose-daemon.ts")).openDaemon(env, options),
+    checkDaemon: async (options) => (await import("./compose-daemon.ts")).checkDaemon(env, options),
+    access: async (options) => (await import("./config/access.ts")).readAccess(options, env),
+  },
+  process.argv.slice(2),
+);

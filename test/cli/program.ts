@@ -5,7 +5,6 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import { COMPILED_CODE } from "../support/compiled-code.ts";
 
 const MAIN = join(import.meta.dirname, "../../src/main.ts");
 
@@ -22,7 +21,6 @@ export class Program implements Disposable {
   readonly root = mkdtempSync(join(tmpdir(), "diskferry-cli-"));
   readonly #env: NodeJS.ProcessEnv;
 
-  /** @param env counts for more than what it is given otherwise; undefined takes something away. */
   constructor(env: NodeJS.ProcessEnv = {}) {
     this.#env = {
       PATH: process.env["PATH"],
@@ -31,7 +29,6 @@ export class Program implements Disposable {
       XDG_CONFIG_HOME: join(this.root, "config"),
       TMPDIR: this.root,
       NO_COLOR: "1",
-      NODE_COMPILE_CACHE: COMPILED_CODE,
       ...env,
     };
   }
