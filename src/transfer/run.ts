@@ -211,7 +211,10 @@ export async function openRun(
   return run;
 }
 
-/** Segments in one file: those that stand already tell where their successors begin. */
+/**
+ * Segments in one file: those that stand already tell where their neighbours begin and end. What another codec makes
+ * of the segment before one is then found not to fit, and never written over it.
+ */
 function placeKnownSegments(
   plan: TransferPlan,
   shared: Shared,
@@ -220,7 +223,9 @@ function placeKnownSegments(
   shared.setOffset(0, plan.headLength);
   plan.slots.forEach((slot, index) => {
     const receipt = receipts.get(slot.number);
-    if (receipt?.offset !== undefined) shared.setOffset(index + 1, receipt.offset + receipt.length);
+    if (receipt?.offset === undefined) return;
+    shared.setOffset(index, receipt.offset);
+    shared.setOffset(index + 1, receipt.offset + receipt.length);
   });
 }
 

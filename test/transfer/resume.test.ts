@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { MiB } from "../../src/bytes/units.ts";
+import { KiB, MiB } from "../../src/bytes/units.ts";
 import { Fault } from "../../src/fault/fault.ts";
 import type { Producer, SegmentJob } from "../../src/transfer/job.ts";
 import { digestOf, makeDisk, noise } from "../oracle/disk.ts";
@@ -278,6 +278,55 @@ describe("an unfinished transfer", () => {
     expect(second.done).not.toContain(1);
     expect(readFileSync(path("out")).equals(disk)).toBe(true);
     rmSync(path("out"));
+  });
+
+  it("is given up where a codec of today makes more or less of a segment than was left room for", async () => {
+    const words = Array.from({ length: 400 }, (_, index) => (index * 7919).toString(36));
+    const text = Array.from({ length: MiB }, (_, index) => words[(index * index + (index >> 3)) % 400]);
+    writeFileSync(path("text.raw"), Buffer.from(text.join(" ")).subarray(0, 3 * MiB));
+    const wish = { format: "qcow2", compression: "zlib", clusterSize: 4 * KiB, segment: MiB } as const;
+    // The receipt of the second of three segments is lost: the third stands behind it.
+    const controller = new AbortController();
+    const others = Promise.withResolvers<void>();
+    let landed = 0;
+    const losing: Producer = {
+      lanes: 3,
+      threads: 3,
+      async produce(job, signal) {
+        const receipt = await engine.producer.produce(job, signal);
+        if (job.number !== 3) {
+          landed += 1;
+          if (landed === 2) setImmediate(others.resolve);
+          return receipt;
+        }
+        await others.promise;
+        controller.abort(new Fault("CANCELED", "stopped by the user"));
+        throw controller.signal.reason;
+      },
+    };
+    await expect(
+      world.transfer("text.raw", "out", { ...wish, producer: losing, signal: controller.signal }),
+    ).rejects.toMatchObject({ code: "CANCELED" });
+
+    const produced: number[] = [];
+    const another: Producer = {
+      lanes: 3,
+      threads: 3,
+      produce({ shape, ...job }, signal) {
+        if (shape.kind === "flat") throw new Error("a qcow2 is packed");
+        produced.push(job.number);
+        return engine.producer.produce(
+          { ...job, shape: { ...shape, encoding: { ...shape.encoding, level: 9 } } },
+          signal,
+        );
+      },
+    };
+    await expect(world.transfer("text.raw", "out", { ...wish, producer: another })).rejects.toMatchObject({
+      code: "INTERNAL",
+      message: expect.stringMatching(/^segment 2 stands at \d+ .* the codec gives other bytes/),
+    });
+    expect(produced).toEqual([3]);
+    expect([existsSync(path("out")), filesOf("diskferry-part"), journals()]).toEqual([false, [], []]);
   });
 
   it("is one transfer at a time: a second is refused while the first runs", async () => {
