@@ -104,14 +104,14 @@ function listedOnly(
   const gate: ReferenceGate & { unused(): string | undefined } = {
     async backing(reference, signal) {
       const location = backing.shift();
-      if (location === undefined && unlisted === "stand in") return emptyImage(signal);
+      if (location === undefined && unlisted === "stand in") return standInImage(signal);
       if (location === undefined) throw notListed(reference, "--backing");
       const source = await open(location);
       const declared = reference.format === undefined ? undefined : namedByImage(reference);
       return openDetected({ source, gate, allowAmplification: request.allowAmplification }, declared, signal);
     },
     async dataFile(reference) {
-      if (dataFile === undefined && unlisted === "stand in") return emptySource();
+      if (dataFile === undefined && unlisted === "stand in") return STAND_IN_FILE;
       if (dataFile === undefined) throw notListed(reference, "--data-file");
       const location = dataFile;
       dataFile = undefined;
@@ -122,13 +122,17 @@ function listedOnly(
   return gate;
 }
 
-/** Stands in for a reference that is only looked at. */
-function emptySource(): Source {
-  return memorySource(new Uint8Array(0), "nothing");
-}
+/** Of a data file that is only looked at nobody knows the size: no offset in it is held to be behind its end. */
+const STAND_IN_FILE: Source = {
+  ...memorySource(new Uint8Array(0), "nothing"),
+  size: Number.MAX_SAFE_INTEGER,
+};
 
-async function emptyImage(signal: AbortSignal): Promise<Image> {
-  return raw.reader.open({ source: emptySource(), gate: CLOSED_GATE, allowAmplification: false }, signal);
+/** A backing file or parent that is only looked at is an empty disk without a file. */
+async function standInImage(signal: AbortSignal): Promise<Image> {
+  const source = memorySource(new Uint8Array(0), "nothing");
+  const empty = await raw.reader.open({ source, gate: CLOSED_GATE, allowAmplification: false }, signal);
+  return { ...empty, sources: [] };
 }
 
 /** Opens nothing. */

@@ -104,7 +104,7 @@ export interface Image extends AsyncDisposable {
 export interface ReferenceGate {
   /**
    * Opens what the request lists for this reference. The name that the image states is shown in messages and
-   * never opened by itself.
+   * never opened by itself. Where an image is only looked at, one without sources may stand in.
    * @throws Fault REFERENCE_NOT_LISTED
    */
   backing(reference: Reference, signal: AbortSignal): Promise<Image>;

@@ -1,8 +1,9 @@
-import { statSync } from "node:fs";
+import { statSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { GiB, KiB, MiB } from "../../src/bytes/units.ts";
 import { inspect } from "../../src/engine/inspect.ts";
 import type { ImageRequest } from "../../src/engine/open-image.ts";
+import { handMade } from "../format/vhd/hand-made.ts";
 import { digestOf, makeDisk, writeSparse } from "../oracle/disk.ts";
 import { QEMU, QEMU_REASON, qemuImg, qemuIo } from "../support/qemu.ts";
 import { makeWorld } from "../support/world.ts";
@@ -75,6 +76,42 @@ describe("a look at an image", () => {
       expect(both.guestDigest).toBe(digestOf(merged));
     },
   );
+
+  it("shows a parent that is not listed, and does not follow it", async () => {
+    const name = "parent.vhd";
+    const child = handMade({
+      type: 4,
+      size: 3 * 4096,
+      uuid: "02".repeat(16),
+      blocks: new Map([[1, { data: Buffer.alloc(4096, 7) }]]),
+      parent: { uuid: "01".repeat(16), timestamp: 1000, name },
+    });
+    writeFileSync(path("child.vhd"), child);
+    expect(await look("child.vhd")).toMatchObject({
+      format: "vhd",
+      virtualSize: 3 * 4096,
+      backing: { name, format: "vhd" },
+      allocated: 4096,
+    });
+    await expect(look("child.vhd", {}, "compute")).rejects.toMatchObject({ code: "REFERENCE_NOT_LISTED" });
+    await expect(look("child.vhd", { backing: [path("disk.raw")] })).rejects.toMatchObject({
+      code: "FORMAT_MISMATCH",
+    });
+  });
+
+  it.skipIf(!QEMU)(`shows a data file that is not listed, and what lies in it${QEMU_REASON}`, async () => {
+    const dataFile = path("data.raw");
+    for (const external of [`data_file=${dataFile}`, `data_file=${dataFile},data_file_raw=on`]) {
+      qemuImg("create", "-q", "-f", "qcow2", "-o", external, path("external.qcow2"), "8M");
+      qemuIo(path("external.qcow2"), "qcow2", "write -P 1 4M 64k");
+      const seen = await look("external.qcow2");
+      expect(seen).toMatchObject({ virtualSize: 8 * MiB, dataFile });
+      expect(seen.allocated).toBeGreaterThanOrEqual(64 * KiB);
+      await expect(look("external.qcow2", {}, "compute")).rejects.toMatchObject({
+        code: "REFERENCE_NOT_LISTED",
+      });
+    }
+  });
 
   it.skipIf(!QEMU)(`refuses what it cannot read, by name${QEMU_REASON}`, async () => {
     for (const [format, name] of [

@@ -21,8 +21,11 @@ export async function openParent(
   }
   const { name } = reference;
   const parent = await gate.backing({ from: source.name, role: "parent", name, format: "vhd" }, signal);
+  const [file] = parent.sources;
+  // The gate lets an image without a file stand in for a parent that is not to be opened.
+  if (file === undefined) return { parent, findings: [] };
   try {
-    const own = await footerOf(parent, signal);
+    const own = await footerOf(file, parent.format, signal);
     if (own.uuid !== reference.uuid) {
       throw new Fault(
         "FORMAT_MISMATCH",
@@ -42,12 +45,11 @@ export async function openParent(
   }
 }
 
-async function footerOf(parent: Image, signal: AbortSignal): Promise<Footer> {
-  const file = parent.sources[0];
-  if (file === undefined || (parent.format !== "vhd" && parent.format !== "vhd-fixed")) {
+async function footerOf(file: Source, format: Image["format"], signal: AbortSignal): Promise<Footer> {
+  if (format !== "vhd" && format !== "vhd-fixed") {
     throw new Fault(
       "FORMAT_MISMATCH",
-      `${file?.name ?? "the parent"}: is ${parent.format}, but the parent of a differencing VHD is a VHD`,
+      `${file.name}: is ${format}, but the parent of a differencing VHD is a VHD`,
     );
   }
   const bytes = new Uint8Array(FOOTER_SIZE);
