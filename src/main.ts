@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The program: signals, exit status, and the command line. */
-import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { readInstallation } from "./cli/installation.ts";
 import { run } from "./cli/program.ts";
 import { Fault } from "./fault/fault.ts";
@@ -30,8 +30,8 @@ process.exitCode = await run(
     stdout,
     stderr,
     signal: stopping.signal,
-    // This file stands in a folder of the package, as source and as published.
-    installation: readInstallation(join(import.meta.dirname, "..")),
+    // This file stands in a folder of the package, as source and as published. An old Node has no `import.meta.dirname`.
+    installation: readInstallation(fileURLToPath(new URL("..", import.meta.url))),
     onHangup: (reload) => void process.on("SIGHUP", reload),
     engine: async (options) => (await import("./compose.ts")).compose(env, options),
     daemon: async (options) => (await import("./compose-daemon.ts")).openDaemon(env, options),

@@ -1,5 +1,6 @@
 /** The commands, and what becomes of an error. */
 import { Command, CommanderError } from "commander";
+import { compareVersions } from "../engine/compare-versions.ts";
 import { Fault } from "../fault/fault.ts";
 import type { CliContext } from "./context.ts";
 import { EXIT } from "./exit-status.ts";
@@ -48,6 +49,12 @@ export async function buildProgram(
 
 /** Runs one command line. @returns the exit status. */
 export async function run(context: CliContext, args: readonly string[]): Promise<number> {
+  const json = args.includes("--json");
+  const tooOld = oldNode(context);
+  if (tooOld !== undefined) {
+    writeFault(context, tooOld, json);
+    return EXIT.failed;
+  }
   const [first = ""] = args;
   const named = first === "--version" ? [] : Object.hasOwn(COMMANDS, first) ? [first] : undefined;
   const program = await buildProgram(context, named);
@@ -62,10 +69,20 @@ export async function run(context: CliContext, args: readonly string[]): Promise
       error instanceof CommanderError
         ? misuse(error, named?.[0])
         : Fault.from(context.signal.aborted ? context.signal.reason : error, "diskferry");
-    writeFault(context, fault, args.includes("--json"));
+    writeFault(context, fault, json);
     if (fault.code === "CANCELED") return EXIT.interrupted;
     return fault.code === "USAGE" ? EXIT.usage : EXIT.failed;
   }
+}
+
+/** The commands do not even load where the language is older than they are. */
+function oldNode({ installation }: CliContext): Fault | undefined {
+  const { node } = process.versions;
+  if (compareVersions(node, installation.node) >= 0) return undefined;
+  return new Fault(
+    "PRECONDITION",
+    `this is Node ${node}, and diskferry runs on ${installation.node} or later: install a newer Node`,
+  );
 }
 
 /** In one line, with where to look. */

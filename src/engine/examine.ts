@@ -8,6 +8,7 @@ import { digestKernels } from "../digest/kernels.ts";
 import { Fault } from "../fault/fault.ts";
 import { withDeadline } from "../flow/deadline.ts";
 import { hasLibc } from "../native/libc.ts";
+import { compareVersions } from "./compare-versions.ts";
 import type { Credentials, StoreName } from "./credentials.ts";
 import { measure } from "./measure.ts";
 import type { Places } from "./places.ts";
@@ -50,16 +51,6 @@ function runtime({ runtime: { version, atLeast } }: ExaminePorts): Finding {
   const good = compareVersions(version, atLeast) >= 0;
   const text = good ? `Node ${version}` : `Node ${version} is too old: ${atLeast} is needed`;
   return { name: "runtime", state: good ? "ok" : "failed", text };
-}
-
-/** Below, at or above 0 as `a` is older than, the same as or newer than `b`. */
-function compareVersions(a: string, b: string): number {
-  const [left, right] = [a, b].map((text) => text.split(".").map(Number)) as [number[], number[]];
-  for (let i = 0; i < 3; i += 1) {
-    const difference = (left[i] ?? 0) - (right[i] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
 }
 
 function processor(): Finding {
