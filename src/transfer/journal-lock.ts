@@ -59,9 +59,24 @@ interface Owner {
   readonly started: string | undefined;
 }
 
+/** Without a start time when no such process runs. */
 async function identify(pid: number): Promise<Owner> {
-  const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
-  return { pid, started: text?.slice(text.lastIndexOf(")") + 2).split(" ")[19] };
+  const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return { pid, started: hasEnded(fields) ? undefined : fields[STARTED] };
+}
+
+// Fields of proc_pid_stat(5), counted from the one behind the name.
+const STATE = 0;
+const THREADS = 17;
+const STARTED = 19;
+
+/**
+ * A process that has ended is there until its parent asks after it: in a container whose first process asks after none
+ * that is for good. One of several threads may still be at its last write.
+ */
+function hasEnded(fields: readonly string[]): boolean {
+  return fields[STATE] === "Z" && Number(fields[THREADS]) <= 1;
 }
 
 function parseOwner(text: string): Owner | undefined {
