@@ -4,7 +4,7 @@ import { createReadStream, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { appendFile, open, rename, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import type { Extent } from "../../src/bytes/range.ts";
 import { KiB, MiB } from "../../src/bytes/units.ts";
 import { hasLibc } from "../../src/native/libc.ts";
@@ -239,6 +239,29 @@ describe.skipIf(!("device" in loop))(`a block device${LOOP_REASON}`, () => {
     expect((await extentsOf(source)).reduce((sum, extent) => sum + extent.length, 0)).toBe(MiB);
     await using again = await openRecipe(await source.recipe(never));
     expect(again.size).toBe(MiB);
+  });
+
+  /** Whoever watches devices may have it open for a moment more. */
+  async function attach(file: string): Promise<void> {
+    execFileSync("losetup", ["--detach", device]);
+    await vi.waitFor(() => execFileSync("losetup", [device, file], { stdio: "pipe" }), 10_000);
+  }
+
+  it("is another source once another disk of the same size is behind its name", async () => {
+    const recipe = await (async () => {
+      await using source = await openFile(device);
+      await using again = await openFile(device);
+      expect(again.version).toBe(source.version);
+      return source.recipe(never);
+    })();
+    writeFileSync(path("other.raw"), Buffer.alloc(MiB, 0x62));
+    await attach(path("other.raw"));
+    try {
+      const opened = openRecipe(recipe).then((source) => source[Symbol.asyncDispose]());
+      await expect(opened).rejects.toMatchObject({ code: "SOURCE_CHANGED" });
+    } finally {
+      await attach(path("disk.raw"));
+    }
   });
 
   it("reads the same as a stream of it", async () => {

@@ -105,7 +105,7 @@ async function identify(
     const sectors = Number(readFileSync(`/sys/class/block/${device}/size`, "utf8").trim());
     const size = sectors * SECTOR;
     // A device has no modification time that means anything: whoever exports it must keep it still.
-    return { size, version: `device-${stats.rdev}-${size}` };
+    return { size, version: `device-${stats.rdev}-${size}-${mediumOf(device)}` };
   }
   if (!stats.isFile()) {
     const kind = stats.isDirectory() ? "a directory" : "neither a file nor a block device";
@@ -118,6 +118,21 @@ async function identify(
     size: Number(stats.size),
     version: `file-${stats.dev}-${stats.ino}-${stats.mtimeNs}-${stats.size}`,
   };
+}
+
+/**
+ * The number of what is behind the name of a block device: another disk there has another one, until the host is
+ * started again (Linux, Documentation/ABI/stable/sysfs-block, `diskseq`; since 5.15). A partition has that of its disk.
+ */
+function mediumOf(device: string): string {
+  for (const folder of [device, `${device}/..`]) {
+    try {
+      return readFileSync(`/sys/class/block/${folder}/diskseq`, "utf8").trim();
+    } catch {
+      // Not there.
+    }
+  }
+  return "unknown";
 }
 
 function changed(name: string): Fault {
