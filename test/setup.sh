@@ -10,7 +10,7 @@ packages=(
   python3-keystone python3-keystonemiddleware            # its identity service
   python3-cinderclient python3-openstackclient           # clients that export volumes as images
   ceph-mon ceph-osd radosgw                              # Ceph with its S3 gateway
-  libdeflate0 libzstd1                                   # faster deflate and zstd, used where they are found
+  libdeflate0 libisal2 libzstd1                          # faster deflate and zstd, used where they are found
   dosfstools mtools e2fsprogs                            # file systems: fsck.fat, mcopy, mke2fs
   openssl                                                # certificates for TLS tests
 )

@@ -1,10 +1,12 @@
 /**
- * Coded units to guest bytes and back. Deflate goes through libdeflate and zstd through libzstd where the machine has
- * them, else through node:zlib.
+ * Coded units to guest bytes and back. Deflate goes through libdeflate and ISA-L, zstd through libzstd where the machine
+ * has them, else through node:zlib.
  */
 import { libdeflate } from "../native/libdeflate.ts";
+import { libisal } from "../native/libisal.ts";
 import { libzstd } from "../native/libzstd.ts";
 import { broken, type Deflate, deflateSync, libdeflateDeflate, zlibDeflate } from "./deflate.ts";
+import { type UnitDeflater, unitDeflater } from "./unit-deflater.ts";
 import { decodeZstd, libzstdZstd, zlibZstd } from "./zstd.ts";
 
 /** How stored bytes become guest bytes. `deflate` is a raw deflate stream without header. */
@@ -26,6 +28,8 @@ export interface UnitCodec {
   decodeUnit(codec: Codec, coded: Uint8Array, into: Uint8Array, place: string, window?: Uint8Array): void;
   /** Raw deflate without header. Level 1 to 9 (12 where libdeflate is in use). Good until the next call. */
   encodeDeflate(bytes: Uint8Array, level: number): Uint8Array;
+  /** The same for the units of one segment, in their order: faster at level 1. */
+  unitDeflater(): UnitDeflater;
   /** A raw deflate stream that ends in a sync flush (00 00 FF FF) and no final block. Level 1 to 9. */
   encodeDeflateSync(bytes: Uint8Array, level: number): Uint8Array;
   /** One zstd frame with its content size. Level 1 to 19. Good until the next call. */
@@ -36,6 +40,7 @@ export interface UnitCodec {
 /** `any`: the fastest that this machine has. `built-in`: nothing but Node itself. */
 export function unitCodec(helpers: "any" | "built-in"): UnitCodec {
   const [deflater, zstder] = helpers === "any" ? [libdeflate(), libzstd()] : [undefined, undefined];
+  const isal = () => (helpers === "any" ? libisal() : undefined);
   const deflate = deflater === undefined ? zlibDeflate : libdeflateDeflate(deflater);
   const zstd = zstder === undefined ? zlibZstd : libzstdZstd(zstder);
   return {
@@ -45,9 +50,16 @@ export function unitCodec(helpers: "any" | "built-in"): UnitCodec {
       else deflate.inflate(coded, into, place, codec === "deflate-chain" ? window : undefined);
     },
     encodeDeflate: deflate.deflate,
+    unitDeflater: () => unitDeflater(deflate, isal),
     encodeDeflateSync: deflateSync,
     encodeZstd: (bytes, level) => zstd.encode(bytes, level),
-    helpers: { deflate: deflate.name, zstd: zstd.name },
+    get helpers() {
+      const fast = isal();
+      return {
+        deflate: fast === undefined ? deflate.name : `${deflate.name} with ISA-L (${fast.name})`,
+        zstd: zstd.name,
+      };
+    },
   };
 }
 
@@ -79,6 +91,9 @@ export const decodeUnit: UnitCodec["decodeUnit"] = (codec, coded, into, place, w
 /** See UnitCodec. */
 export const encodeDeflate: UnitCodec["encodeDeflate"] = (bytes, level) =>
   codecOfThread().encodeDeflate(bytes, level);
+
+/** See UnitCodec. */
+export const deflaterOfUnits: UnitCodec["unitDeflater"] = () => codecOfThread().unitDeflater();
 
 /** See UnitCodec. */
 export const encodeDeflateSync: UnitCodec["encodeDeflateSync"] = (bytes, level) =>

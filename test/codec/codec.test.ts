@@ -66,6 +66,15 @@ describe.each([
     }
   });
 
+  check(named("the units of a segment come back, whichever library coded them"), () => {
+    const encode = codec.unitDeflater();
+    const units = [sample(1), noise(UNIT, 2), sample(3), Buffer.alloc(UNIT), noise(UNIT, 4), sample(5, 512)];
+    for (const bytes of [...units, ...units]) {
+      const coded = encode(bytes, 1);
+      expect(decode(codec, "deflate", coded, bytes.length).equals(bytes)).toBe(true);
+    }
+  });
+
   check(named("any bytes come back through every codec"), () => {
     fc.assert(
       fc.property(

@@ -1,6 +1,6 @@
 /** Guest clusters to stored clusters. */
 import { KiB } from "../../bytes/units.ts";
-import { encodeDeflate, encodeZstd } from "../../codec/codec.ts";
+import { deflaterOfUnits, encodeDeflate, encodeZstd } from "../../codec/codec.ts";
 import type { Compression, Effort, Encoding, UnitEncoder } from "../format.ts";
 
 /**
@@ -29,13 +29,13 @@ const SAMPLED = 4 * KiB;
  */
 export function encoder(encoding: Encoding): UnitEncoder {
   const { unit, level } = encoding;
-  const compress = { none: undefined, zlib: encodeDeflate, zstd: encodeZstd }[encoding.compression];
+  const { compress, compressSample } = compressors(encoding.compression);
   const sample = new Uint8Array(2 * SAMPLED);
   const worthIt = (bytes: Uint8Array, effort: Effort): boolean => {
     if (effort !== "sampled" || unit <= sample.length) return effort !== "plain";
     sample.set(bytes.subarray(0, SAMPLED));
     sample.set(bytes.subarray(unit / 2, unit / 2 + SAMPLED), SAMPLED);
-    return compress !== undefined && compress(sample, level).length < sample.length;
+    return compressSample !== undefined && compressSample(sample, level).length < sample.length;
   };
   return {
     ...(compress === undefined ? { plainEntry: PLAIN } : {}),
@@ -49,4 +49,16 @@ export function encoder(encoding: Encoding): UnitEncoder {
       return coded.length;
     },
   };
+}
+
+interface Compressors {
+  /** For the units of one segment, in their order. */
+  readonly compress?: (bytes: Uint8Array, level: number) => Uint8Array;
+  readonly compressSample?: (bytes: Uint8Array, level: number) => Uint8Array;
+}
+
+function compressors(compression: Compression): Compressors {
+  if (compression === "none") return {};
+  if (compression === "zstd") return { compress: encodeZstd, compressSample: encodeZstd };
+  return { compress: deflaterOfUnits(), compressSample: encodeDeflate };
 }
