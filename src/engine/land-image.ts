@@ -1,6 +1,6 @@
 /** Lands an open image in a destination, and reads back what has landed. */
 import { createHash } from "node:crypto";
-import { codecHelpers } from "../codec/codec.ts";
+import { codecSignature } from "../codec/signature.ts";
 import { formatGuestDigest } from "../digest/guest-digest.ts";
 import { Fault } from "../fault/fault.ts";
 import type { Compression, Image, Layout } from "../format/format.ts";
@@ -145,11 +145,14 @@ function identityOf(request: LandRequest, { image }: OpenedImage, layout: Layout
   const { compression, level, clusterSize, segment } = request;
   const shape =
     layout.shape === "flat" ? ["flat", Buffer.from(layout.tail).toString("hex")] : [layout.encoding];
-  // Another deflate gives other bytes, and parts of both would not fit together.
-  const codecs = layout.shape === "packed" && layout.encoding.compression !== "none" ? codecHelpers() : {};
+  // Another codec gives other bytes, and parts of both would not fit together.
+  const codec =
+    layout.shape === "flat" || layout.encoding.compression === "none"
+      ? "none"
+      : codecSignature(layout.encoding.compression, layout.encoding.level);
   return JSON.stringify([
-    2,
-    codecs,
+    3,
+    codec,
     versions,
     request.snapshot,
     shape,

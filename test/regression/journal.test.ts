@@ -3,18 +3,18 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { MiB } from "../../src/bytes/units.ts";
-import type { CodecHelpers } from "../../src/codec/codec.ts";
+import type { UnitDeflater } from "../../src/codec/unit-deflater.ts";
 import { openJournal } from "../../src/transfer/journal.ts";
 import { noise } from "../oracle/disk.ts";
 import { makeWorld, type Wish } from "../support/world.ts";
 
-const codec = vi.hoisted((): { helpers: CodecHelpers | undefined } => ({ helpers: undefined }));
+const codec = vi.hoisted((): { deflate: UnitDeflater | undefined } => ({ deflate: undefined }));
 vi.mock("../../src/codec/codec.ts", async (original) => {
   const real = await original<typeof import("../../src/codec/codec.ts")>();
-  return { ...real, codecHelpers: () => codec.helpers ?? real.codecHelpers() };
+  return { ...real, deflaterOfUnits: () => codec.deflate ?? real.deflaterOfUnits() };
 });
 afterEach(() => {
-  codec.helpers = undefined;
+  codec.deflate = undefined;
 });
 
 const world = await makeWorld("journal");
@@ -110,12 +110,12 @@ describe("a packed transfer that goes on with another codec", () => {
   it("is refused, since its parts would not fit together", async () => {
     const more = { compression: "zlib" } as const;
     await interrupted("coded.qcow2", more);
-    codec.helpers = { deflate: "another deflate", zstd: "node:zlib" };
+    codec.deflate = (bytes) => bytes;
     await expect(world.transfer("disk.raw", "coded.qcow2", { ...wish, ...more })).rejects.toMatchObject({
       code: "ALREADY_EXISTS",
       message: expect.stringContaining("--restart"),
     });
-    codec.helpers = undefined;
+    codec.deflate = undefined;
     let landed = 0;
     const onResume = (parts: number): void => {
       landed = parts;
@@ -126,7 +126,7 @@ describe("a packed transfer that goes on with another codec", () => {
 
   it("does go on where nothing is coded", async () => {
     await interrupted("plain.qcow2", { compression: "none" });
-    codec.helpers = { deflate: "another deflate", zstd: "node:zlib" };
+    codec.deflate = (bytes) => bytes;
     await world.transfer("disk.raw", "plain.qcow2", { ...wish, compression: "none", verify: "read back" });
     expect(existsSync(world.path("plain.qcow2"))).toBe(true);
   });
