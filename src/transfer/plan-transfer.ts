@@ -25,6 +25,8 @@ const PACKED_SEGMENT = 32 * MiB;
 const PACKED_LARGE_SEGMENT = 64 * MiB;
 /** For one output file, where no store asks for large parts. */
 const PACKED_FILE_SEGMENT = 16 * MiB;
+/** Coded segments end on a multiple of the layout's alignment: half of one is padding, a few hundredths of the whole. */
+const PACKED_ALIGNMENTS = 32;
 /** As large as segments become by themselves, where there would be too many: a lane must hold one. */
 const PACKED_LARGEST_SEGMENT = 128 * MiB;
 /** Parts smaller than this make a large object slow to read (Swift serves only one a second after the tenth). */
@@ -165,12 +167,14 @@ async function packed(request: PlanRequest, layout: PackedLayout, signal: AbortS
   const { limits, segment } = request;
   if (segment !== undefined) return packedBy(segment, request, layout, signal);
   const large = limits.minPart > SMALLEST_PART ? PACKED_LARGE_SEGMENT : PACKED_SEGMENT;
-  for (let size = limits.placement === "parts" ? large : PACKED_FILE_SEGMENT; ; size *= 2) {
+  const usual = limits.placement === "parts" ? large : PACKED_FILE_SEGMENT;
+  const padded = layout.encoding.compression === "none" ? 0 : PACKED_ALIGNMENTS * layout.alignment;
+  for (let size = Math.max(usual, padded); ; size *= 2) {
     try {
       return await packedBy(size, request, layout, signal);
     } catch (error) {
       const tooMany = error instanceof Fault && error.code === "LIMIT_EXCEEDED";
-      if (!tooMany || size === PACKED_LARGEST_SEGMENT) throw error;
+      if (!tooMany || size >= PACKED_LARGEST_SEGMENT) throw error;
     }
   }
 }

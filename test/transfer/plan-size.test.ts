@@ -2,16 +2,23 @@
 import { describe, expect, it } from "vitest";
 import type { Range } from "../../src/bytes/range.ts";
 import { GiB, KiB, MiB, TiB } from "../../src/bytes/units.ts";
-import type { Image } from "../../src/format/format.ts";
+import type { Image, LayoutOptions } from "../../src/format/format.ts";
 import { formatByUserName } from "../../src/format/registry.ts";
 import { openNull } from "../../src/store/null/null.ts";
+import type { StoreLimits } from "../../src/store/store.ts";
 import { planTransfer } from "../../src/transfer/plan-transfer.ts";
 
 const never = new AbortController().signal;
 const OSS = { placement: "parts", minPart: 100 * KiB, maxPart: 5 * GiB, maxParts: 10_000 } as const;
 const S3 = { ...OSS, minPart: 5 * MiB } as const;
 
-function plan(format: string, size: number, limits: typeof OSS | typeof S3, segment?: number) {
+function plan(
+  format: string,
+  size: number,
+  limits: Partial<StoreLimits>,
+  segment?: number,
+  options: Partial<LayoutOptions> = {},
+) {
   const full = {
     format: "raw",
     virtualSize: size,
@@ -20,7 +27,11 @@ function plan(format: string, size: number, limits: typeof OSS | typeof S3, segm
       if (range.length > 0) yield { kind: "data", ...range };
     },
   } as unknown as Image;
-  const layout = formatByUserName(format).writer.layout({ virtualSize: size, seed: new Uint8Array(16) });
+  const layout = formatByUserName(format).writer.layout({
+    virtualSize: size,
+    seed: new Uint8Array(16),
+    ...options,
+  });
   const given = segment === undefined ? {} : { segment };
   const image = {
     image: full,
@@ -58,3 +69,18 @@ describe.each(["tar.gz", "qcow2", "vhd", "zvhd2"])("a full disk as %s", (format)
     await expect(plan(format, 500 * GiB, OSS, 32 * MiB)).rejects.toMatchObject(refused);
   });
 });
+
+it.each([
+  ["compressed", "64K", "zlib", 64 * KiB, 16 * MiB],
+  ["compressed", "2M", "zlib", 2 * MiB, 64 * MiB],
+  ["plain", "2M", "none", 2 * MiB, 16 * MiB],
+] as const)(
+  "a %s qcow2 with clusters of %s is cut so that the padding of its segments does not count",
+  async (_, _name, compression, clusterSize, segment) => {
+    const { slots } = await plan("qcow2", GiB, { placement: "offsets" }, undefined, {
+      compression,
+      clusterSize,
+    });
+    expect(new Set(slots.map(({ data }) => data))).toEqual(new Set([segment]));
+  },
+);
