@@ -27,22 +27,38 @@ export interface Pool extends Producer, AsyncDisposable {
   readonly threads: number;
 }
 
+/** The threads of one start. */
+interface Threads {
+  readonly piscina: Piscina<SegmentJob, SegmentOutcome>;
+  /** Rejects when a thread is lost for good; never resolves. Jobs without it could wait for ever. */
+  readonly lost: Promise<never>;
+  /** A thread has ended by itself. */
+  ended(error: Error): void;
+}
+
 export function createPool(options: PoolOptions): Pool {
   const threads = options.threads ?? Math.max(1, availableParallelism());
-  let pool: Piscina<SegmentJob, SegmentOutcome> | undefined;
-  const started = (): Piscina<SegmentJob, SegmentOutcome> => {
-    pool ??= new Piscina({
-      filename: new URL(`./entry${extname(import.meta.filename)}`, import.meta.url).href,
-      minThreads: threads,
-      maxThreads: threads,
-      concurrentTasksPerWorker: options.lanesPerThread,
-      // A thread that sleeps in Atomics.wait between tasks would freeze its open sockets and timers.
-      atomics: "disabled",
-      // Segments of one output file wait for those before them: the queue must never reorder.
-      stricterFIFO: true,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
-    });
-    return pool;
+  let running: Threads | undefined;
+  /** A job has come back: what ends a thread from now on is no limit of the host. */
+  let proven = false;
+  const start = (): Threads => {
+    const piscina = startThreads(threads, options.lanesPerThread);
+    const { promise: lost, reject } = Promise.withResolvers<never>();
+    lost.catch(() => {});
+    const ended = (error: Error): void => {
+      // One that had started has been replaced by now; for one that had not, Piscina starts no other.
+      if (running?.piscina !== piscina || piscina.threads.length >= threads) return;
+      // The next job starts all anew: the host may have more to give by then.
+      running = undefined;
+      reject(notStarted(threads, error));
+      piscina.destroy().catch(() => {});
+    };
+    piscina.on("error", ended);
+    return { piscina, lost, ended };
+  };
+  const started = (): Threads => {
+    running ??= start();
+    return running;
   };
   if (options.start === "now") started();
   return {
@@ -59,7 +75,14 @@ export function createPool(options: PoolOptions): Pool {
       };
       signal.addEventListener("abort", onAbort, { once: true });
       try {
-        const outcome = await Promise.race([started().run(job), givenUp]);
+        const { piscina, lost, ended } = started();
+        // A fault of the job is an outcome: what rejects is the thread.
+        const done = piscina.run(job).catch((error: Error) => {
+          ended(error);
+          throw proven ? error : notStarted(threads, error);
+        });
+        const outcome = await Promise.race([lost, done, givenUp]);
+        proven = true;
         if (!outcome.ok) throw Fault.fromWire(outcome.fault);
         return outcome.receipt;
       } catch (error) {
@@ -70,7 +93,37 @@ export function createPool(options: PoolOptions): Pool {
       }
     },
     async [Symbol.asyncDispose]() {
-      await pool?.destroy();
+      const last = running;
+      running = undefined;
+      await last?.piscina.destroy();
     },
   };
+}
+
+/** @throws Fault IO when the host gives no thread at all. */
+function startThreads(threads: number, lanesPerThread: number): Piscina<SegmentJob, SegmentOutcome> {
+  try {
+    return new Piscina({
+      filename: new URL(`./entry${extname(import.meta.filename)}`, import.meta.url).href,
+      minThreads: threads,
+      maxThreads: threads,
+      concurrentTasksPerWorker: lanesPerThread,
+      // A thread that sleeps in Atomics.wait between tasks would freeze its open sockets and timers.
+      atomics: "disabled",
+      // Segments of one output file wait for those before them: the queue must never reorder.
+      stricterFIFO: true,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
+    });
+  } catch (error) {
+    throw notStarted(threads, error as Error);
+  }
+}
+
+function notStarted(threads: number, error: Error): Fault {
+  return new Fault(
+    "IO",
+    `${threads} worker threads could not be started (${error.message}): raise the limits of open files, processes and ` +
+      "memory, or ask for fewer threads",
+    { cause: error },
+  );
 }
