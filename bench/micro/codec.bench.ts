@@ -47,7 +47,9 @@ const into = new Uint8Array(CLUSTER);
 const ratios: Record<string, string> = {};
 
 function tasks(form: string, codec: UnitCodec): Task[] {
+  const encodeNext = codec.unitDeflater();
   const encoders = {
+    "deflate 1, units in a row": (unit: Uint8Array) => encodeNext(unit, 1),
     "deflate 1": (unit: Uint8Array) => codec.encodeDeflate(unit, 1),
     "deflate 6": (unit: Uint8Array) => codec.encodeDeflate(unit, 6),
     "deflate 1, sync flush": (unit: Uint8Array) => codec.encodeDeflateSync(unit, 1),

@@ -30,7 +30,7 @@ export interface UnitCodec {
   encodeDeflate(bytes: Uint8Array, level: number): Uint8Array;
   /** The same for the units of one segment, in their order: faster at level 1. */
   unitDeflater(): UnitDeflater;
-  /** A raw deflate stream that ends in a sync flush (00 00 FF FF) and no final block. Level 1 to 9. */
+  /** A raw deflate stream that ends in a sync flush (00 00 FF FF) and no final block. Level 1 to 9. Good until the next call. */
   encodeDeflateSync(bytes: Uint8Array, level: number): Uint8Array;
   /** One zstd frame with its content size. Level 1 to 19. Good until the next call. */
   encodeZstd(bytes: Uint8Array, level: number): Uint8Array;
@@ -51,7 +51,7 @@ export function unitCodec(helpers: "any" | "built-in"): UnitCodec {
     },
     encodeDeflate: deflate.deflate,
     unitDeflater: () => unitDeflater(deflate, isal),
-    encodeDeflateSync: deflateSync,
+    encodeDeflateSync: (bytes, level) => deflateSync(bytes, level, isal),
     encodeZstd: (bytes, level) => zstd.encode(bytes, level),
     get helpers() {
       const fast = isal();

@@ -1,7 +1,8 @@
-/** Raw deflate (RFC 1951) of one unit, by node:zlib or by libdeflate. */
+/** Raw deflate (RFC 1951) of one unit, by node:zlib, libdeflate or ISA-L. */
 import { atLeast } from "../bytes/grow.ts";
 import { Fault } from "../fault/fault.ts";
 import type { Libdeflate } from "../native/libdeflate.ts";
+import type { Libisal } from "../native/libisal.ts";
 import { zlib } from "../native/zlib.ts";
 
 export interface Deflate {
@@ -21,6 +22,8 @@ export interface Deflate {
 /** Bytes that a stream can refer back to. */
 const WINDOW = 32 * 1024;
 const NO_BYTES = new Uint8Array(0);
+/** The level at which ISA-L, which has no higher ones, takes the place of others. */
+export const FIRST_LEVEL = 1;
 const MAX_ZLIB_LEVEL = 9;
 /** More than the default, as qemu does: a larger hash table, same format. */
 const MEMORY_LEVEL = 9;
@@ -49,10 +52,12 @@ export const zlibDeflate: Deflate = {
     zlib().deflateRawSync(bytes, { level: Math.min(level, MAX_ZLIB_LEVEL), memLevel: MEMORY_LEVEL }),
 };
 
-/** A stream that ends in a sync flush (00 00 FF FF) and no final block. */
-export function deflateSync(bytes: Uint8Array, level: number): Uint8Array {
+/** A stream that ends in a sync flush (00 00 FF FF) and no final block: libdeflate has none. */
+export function deflateSync(bytes: Uint8Array, level: number, isal: () => Libisal | undefined): Uint8Array {
+  // Smaller than zlib's, and more than twice as fast.
+  const fast = level === FIRST_LEVEL ? isal()?.deflate(bytes, "flush") : undefined;
+  if (fast !== undefined) return fast;
   const { constants, deflateRawSync } = zlib();
-  // Not for libdeflate, which makes every stream end in a final block.
   return deflateRawSync(bytes, {
     level: Math.min(level, MAX_ZLIB_LEVEL),
     memLevel: MEMORY_LEVEL,

@@ -1,12 +1,10 @@
 /** Deflate of many units in a row, at the first level by whichever library is best at what comes. */
 import type { Libisal } from "../native/libisal.ts";
-import type { Deflate } from "./deflate.ts";
+import { type Deflate, FIRST_LEVEL } from "./deflate.ts";
 
 /** Codes the next unit. Good until the next call. */
 export type UnitDeflater = (bytes: Uint8Array, level: number) => Uint8Array;
 
-/** The level whose place ISA-L may take. */
-const FIRST = 1;
 /**
  * Where units keep more than this part of their size, ISA-L takes half of libdeflate's time, and less than 1 % more
  * room; where they keep less, it gains little and loses up to 5 %.
@@ -20,7 +18,7 @@ const KEPT = 0.5;
 export function unitDeflater(deflate: Deflate, isal: () => Libisal | undefined): UnitDeflater {
   let kept = 0;
   return (bytes, level) => {
-    const fast = level === FIRST && kept > KEPT ? isal()?.deflate(bytes) : undefined;
+    const fast = level === FIRST_LEVEL && kept > KEPT ? isal()?.deflate(bytes, "final block") : undefined;
     const coded = fast ?? deflate.deflate(bytes, level);
     kept = coded.length / bytes.length;
     return coded;

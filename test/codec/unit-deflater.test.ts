@@ -23,9 +23,9 @@ function libraries(kept: readonly number[], level: number, isal?: Libisal["defla
   };
   const fast: Libisal = {
     name: "isal",
-    deflate(bytes) {
+    deflate(bytes, end) {
       calls.push("isal");
-      return (isal ?? coded)(bytes);
+      return isal === undefined ? coded(bytes) : isal(bytes, end);
     },
   };
   const encode = unitDeflater(deflate, () => fast);

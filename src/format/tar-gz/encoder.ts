@@ -1,7 +1,8 @@
 /** Guest bytes to members of a gzip file; a run of zeros takes a thousandth of its length, the least that deflate can. */
 import { KiB } from "../../bytes/units.ts";
+import { deflaterOfUnits } from "../../codec/codec.ts";
 import type { Encoding, Output, UnitEncoder } from "../format.ts";
-import { denseMember, memberLength, memberOf } from "./member.ts";
+import { denseMember, memberLength, memberOf, plainMember } from "./member.ts";
 
 /** Decoded bytes of a member: large beside its frame of 18 bytes and its empty window, small beside a part. */
 export const UNIT = 256 * KiB;
@@ -9,13 +10,14 @@ export const UNIT = 256 * KiB;
 const LONG_RUN = 64;
 
 export function memberEncoder({ level, prologue }: Encoding): UnitEncoder {
+  const deflate = deflaterOfUnits();
   const begin = (guestUnit: number, out: Output): void => {
     if (guestUnit === 0 && prologue !== undefined) out.add(prologue);
   };
   return {
     encode(bytes, guestUnit, effort, out) {
       begin(guestUnit, out);
-      const member = memberOf(bytes, effort === "plain" ? 0 : level);
+      const member = effort === "plain" ? plainMember(bytes) : memberOf(bytes, level, deflate);
       for (const piece of member) out.add(piece);
       return memberLength(member);
     },

@@ -1,5 +1,5 @@
 /** Members of a gzip file (RFC 1952): each decodes alone, and what they decode to stands one behind the other. */
-import { encodeDeflate } from "../../codec/codec.ts";
+import type { UnitDeflater } from "../../codec/unit-deflater.ts";
 import { zlib } from "../../native/zlib.ts";
 
 /** Deflate; no name, no time, no system: equal content gives equal bytes. */
@@ -13,11 +13,13 @@ export function memberLength(member: Member): number {
   return member.reduce((sum, piece) => sum + piece.length, 0);
 }
 
-/** @param level 0: stored plain. */
-export function memberOf(bytes: Uint8Array, level: number): Member {
-  const coded = level === 0 ? bytes : encodeDeflate(bytes, level);
-  const plain = level === 0 || coded.length > bytes.length;
-  return [HEADER, plain ? zlib().deflateRawSync(bytes, { level: 0 }) : coded, trailerOf(bytes)];
+export function memberOf(bytes: Uint8Array, level: number, deflate: UnitDeflater): Member {
+  const coded = deflate(bytes, level);
+  return coded.length > bytes.length ? plainMember(bytes) : [HEADER, coded, trailerOf(bytes)];
+}
+
+export function plainMember(bytes: Uint8Array): Member {
+  return [HEADER, zlib().deflateRawSync(bytes, { level: 0 }), trailerOf(bytes)];
 }
 
 /** Most bytes of a member of so many: a stored block of deflate takes up to 64 KiB and five bytes more. */
