@@ -3,6 +3,7 @@
  * transfers need is loaded by those: a local conversion starts without any store's client.
  */
 
+import { availableParallelism } from "node:os";
 import type { Engine, EngineOptions } from "./cli/context.ts";
 import { parseLocation } from "./config/location.ts";
 import { type Environment, readSettings, type Settings, stateDirectory } from "./config/settings.ts";
@@ -18,6 +19,8 @@ import { createPool, type Pool } from "./worker/pool.ts";
 
 /** Lanes of one thread: enough that a thread computes while others of its lanes wait for a disk or the network. */
 const LANES_PER_THREAD = 4;
+/** Threads of commands that say nothing of segments in flight: a host of many cores has other work, too. */
+const CONCURRENCY = 8;
 
 export async function compose(env: Environment, options: EngineOptions): Promise<Engine> {
   const settings = await readSettings(options.config, env);
@@ -30,7 +33,7 @@ export async function compose(env: Environment, options: EngineOptions): Promise
       pool ??= createPool({
         lanesPerThread: LANES_PER_THREAD,
         start: "now",
-        ...(options.threads === undefined ? {} : { threads: options.threads }),
+        threads: options.threads ?? Math.min(availableParallelism(), options.concurrency ?? CONCURRENCY),
       });
       return pool;
     },

@@ -10,7 +10,10 @@ import type { Installation } from "./installation.ts";
 export interface EngineOptions {
   /** Path of the configuration file; absent: the user's own, if any. */
   readonly config?: string;
+  /** Absent: one per core, but no more than segments in flight. */
   readonly threads?: number;
+  /** Segments in flight at most. */
+  readonly concurrency?: number;
 }
 
 /** The wired engine. Threads start when the first job needs them. */

@@ -67,7 +67,7 @@ export function addTransfer(program: Command, context: CliContext): void {
         .argParser(sizeOption)
         .default(192 * MiB, "192M"),
     )
-    .option("--threads <n>", "worker threads (default: one per core)", threadsOption)
+    .option("--threads <n>", "worker threads (default: one per core, at most --concurrency)", threadsOption)
     .option("--bandwidth <rate>", "bytes per second at most, such as 100M", sizeOption)
     .option("--verify", "read the landed object back and compare")
     .option("--overwrite", "replace the object if it exists")

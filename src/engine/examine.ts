@@ -56,7 +56,7 @@ function runtime({ runtime: { version, atLeast } }: ExaminePorts): Finding {
 function processor(): Finding {
   const cores = availableParallelism();
   const model = cpus()[0]?.model.trim() || process.arch;
-  return { name: "cores", state: "ok", text: `${cores} of ${model}; as many threads by default` };
+  return { name: "cores", state: "ok", text: `${cores} of ${model}` };
 }
 
 function memory(): Finding {
