@@ -16,14 +16,21 @@ export function codecSignature(compression: "zlib" | "zstd", level: number): str
   return digest.digest("hex");
 }
 
-/** What shrinks much, little, much and not at all: enough for each library and for all that a block can be. */
+/** What shrinks much, little, much and not at all, with repeats near and far: whatever a codec decides shows in it. */
 function samples(): Uint8Array[] {
-  const noise = new Uint8Array(UNIT);
-  for (let at = 0, state = 1; at < UNIT; at += 1) {
+  let state = 1;
+  const random = (below: number): number => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    noise[at] = state >>> 24;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+  const noise = Uint8Array.from({ length: UNIT }, () => random(256));
+  const words = noise.slice();
+  for (let at = 256; at < UNIT; ) {
+    const length = Math.min(3 + random(20), UNIT - at);
+    const from = random(at - length);
+    words.copyWithin(at, from, from + length);
+    at += length;
   }
-  const words = noise.map((byte, at) => (at % 6 === 5 ? 32 : 97 + (byte % 5)));
   const mixed = noise.map((byte, at) => (at % 512 < 384 ? byte : (words[at] ?? 0)));
   return [words, mixed, words, noise, mixed];
 }
