@@ -30,8 +30,8 @@ export interface Pool extends Producer, AsyncDisposable {
 /** The threads of one start. */
 interface Threads {
   readonly piscina: Piscina<SegmentJob, SegmentOutcome>;
-  /** Rejects when a thread is lost for good; never resolves. Jobs without it could wait for ever. */
-  readonly lost: Promise<never>;
+  /** Give up the jobs that wait: when a thread is lost for good, they could wait for ever. */
+  readonly giveUp: Set<(fault: Fault) => void>;
   /** A thread has ended by itself. */
   ended(error: Error): void;
 }
@@ -43,18 +43,17 @@ export function createPool(options: PoolOptions): Pool {
   let proven = false;
   const start = (): Threads => {
     const piscina = startThreads(threads, options.lanesPerThread);
-    const { promise: lost, reject } = Promise.withResolvers<never>();
-    lost.catch(() => {});
+    const giveUp: Threads["giveUp"] = new Set();
     const ended = (error: Error): void => {
       // One that had started has been replaced by now; for one that had not, Piscina starts no other.
       if (running?.piscina !== piscina || piscina.threads.length >= threads) return;
       // The next job starts all anew: the host may have more to give by then.
       running = undefined;
-      reject(notStarted(threads, error));
+      for (const reject of giveUp) reject(notStarted(threads, error));
       piscina.destroy().catch(() => {});
     };
     piscina.on("error", ended);
-    return { piscina, lost, ended };
+    return { piscina, giveUp, ended };
   };
   const started = (): Threads => {
     running ??= start();
@@ -74,14 +73,16 @@ export function createPool(options: PoolOptions): Pool {
         timer = setTimeout(() => reject(Fault.from(signal.reason, `part ${job.number}`)), GRACE_MS);
       };
       signal.addEventListener("abort", onAbort, { once: true });
+      let waiting: Threads["giveUp"] | undefined;
       try {
-        const { piscina, lost, ended } = started();
+        const { piscina, giveUp, ended } = started();
+        waiting = giveUp.add(reject);
         // A fault of the job is an outcome: what rejects is the thread.
         const done = piscina.run(job).catch((error: Error) => {
           ended(error);
           throw proven ? error : notStarted(threads, error);
         });
-        const outcome = await Promise.race([lost, done, givenUp]);
+        const outcome = await Promise.race([done, givenUp]);
         proven = true;
         if (!outcome.ok) throw Fault.fromWire(outcome.fault);
         return outcome.receipt;
@@ -89,6 +90,7 @@ export function createPool(options: PoolOptions): Pool {
         throw Fault.from(error, `part ${job.number}`);
       } finally {
         clearTimeout(timer);
+        waiting?.delete(reject);
         signal.removeEventListener("abort", onAbort);
       }
     },
