@@ -1,8 +1,9 @@
 /** diskferry demo --daemon: a daemon of its own moves an image in, out and to another region. */
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Task, TaskState } from "../api/connect/generated/diskferry/v1/task_pb.ts";
+import { makeKept } from "../engine/demo.ts";
 import { makeDemoDisk } from "../engine/demo-disk.ts";
 import { transferPlace } from "../engine/transfer-place.ts";
 import { verify } from "../engine/verify.ts";
@@ -29,7 +30,7 @@ export async function showDaemonDemo(
   const { signal } = context;
   const directory = keep ?? (await mkdtemp(join(tmpdir(), "diskferry-demo-")));
   try {
-    await mkdir(directory, { recursive: true });
+    await makeKept(directory);
     await using engine = await context.engine({});
     const step = (name: string, text: string): void => reporter.note({ event: "step", step: name }, text);
     step("make", "making a disk with a file system, as raw and as compressed qcow2");

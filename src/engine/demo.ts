@@ -63,13 +63,20 @@ export async function runDemo(
 ): Promise<DemoResult> {
   const scratch = await mkdtemp(join(tmpdir(), "diskferry-demo-"));
   try {
-    if (request.keep !== undefined) await mkdir(request.keep, { recursive: true });
+    if (request.keep !== undefined) await makeKept(request.keep);
     return await demonstrate(request, scratch, ports, signal);
   } catch (error) {
     throw Fault.from(signal.aborted ? signal.reason : error, "demo");
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+/** @throws Fault by the directory's name. */
+export async function makeKept(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true }).catch((error: unknown) => {
+    throw Fault.from(error, directory);
+  });
 }
 
 async function demonstrate(

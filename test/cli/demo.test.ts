@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
 import { events, Program } from "./program.ts";
 
@@ -52,6 +52,20 @@ describe("diskferry demo", () => {
     expect(status).toBe(0);
     expect(readdirSync(program.path("kept")).sort()).toEqual(["back.raw", "disk.qcow2", "disk.raw"]);
     expect(readdirSync(program.root)).toEqual(["kept"]);
+  });
+
+  it.each([
+    ["by itself", []],
+    ["with a daemon", ["--daemon"]],
+  ])("names the place where it cannot keep them, %s", async (_how, more) => {
+    program = new Program();
+    writeFileSync(program.path("taken"), "mine");
+    const { status, stderr } = await program.run("demo", "--keep", "taken", ...more);
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^diskferry: .*taken: file already exists \[ALREADY_EXISTS\]\n$/),
+    ]);
+    expect(readdirSync(program.root)).toEqual(["taken"]);
   });
 
   it("cleans up when it is interrupted", async () => {
