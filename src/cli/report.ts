@@ -71,5 +71,12 @@ export function writeFault({ stdout, stderr }: CliContext, fault: Fault, json: b
   }
   if (json && !stderr.isTTY) return;
   const advice = ADVICE[fault.code];
-  stderr.write(`diskferry: ${fault.message}${advice === undefined ? "" : `; ${advice}`} [${fault.code}]\n`);
+  stderr.write(
+    `diskferry: ${printable(fault.message)}${advice === undefined ? "" : `; ${advice}`} [${fault.code}]\n`,
+  );
+}
+
+/** Names of files and words of servers may hold line ends, and sequences that terminals obey. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, "?");
 }

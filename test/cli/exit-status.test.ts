@@ -73,6 +73,14 @@ describe("exit status 1, for what failed", () => {
     ]);
   });
 
+  it("a name with line ends and orders to the terminal in it, still in one line", async () => {
+    const { status, stderr } = await program.run("inspect", "gone\nraw\u001b[31m");
+    expect([status, stderr]).toEqual([
+      1,
+      "diskferry: gone?raw?[31m: no such file or directory [NOT_FOUND]\n",
+    ]);
+  });
+
   it("a destination that exists already, which stays as it was", async () => {
     writeFileSync(program.path("kept.raw"), "mine");
     const { status, stderr } = await program.run("transfer", "disk.raw", "kept.raw");
