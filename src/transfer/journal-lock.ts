@@ -3,15 +3,21 @@
  * file it comes into being with its content, so nobody ever finds a lock whose owner is not written yet.
  */
 import { readFile, readlink, rename, rm, symlink } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../fault/fault.ts";
 
+/** How long a process that was killed may take to end: its last write may be on a slow disk. */
+const ENDING_MS = 30_000;
+const ENDING_POLL_MS = 50;
+
 /**
- * Takes the lock at `path`.
+ * Takes the lock at `path`. Waits for a process that is ending.
  * @returns what gives it back.
- * @throws Fault USAGE, naming `destination`, while the process that has it runs.
+ * @throws Fault USAGE, naming `destination`, while the process that has it runs; TIMEOUT when it does not come to its end.
  */
 export async function lock(path: string, destination: string): Promise<() => Promise<void>> {
-  const own = JSON.stringify(await identify(process.pid));
+  const { pid, started } = await identify(process.pid);
+  const own = JSON.stringify({ pid, started });
   const aside = `${path}.stale`;
   for (let attempt = 0; attempt < 3; attempt += 1) {
     try {
@@ -26,7 +32,7 @@ export async function lock(path: string, destination: string): Promise<() => Pro
     }
     const text = await ownerAt(path);
     const owner = parseOwner(text);
-    const now = owner === undefined ? undefined : await identify(owner.pid);
+    const now = owner === undefined ? undefined : await settled(owner.pid, destination);
     if (now?.started !== undefined && now.started === owner?.started) {
       throw new Fault(
         "USAGE",
@@ -59,11 +65,20 @@ interface Owner {
   readonly started: string | undefined;
 }
 
-/** Without a start time when no such process runs. */
-async function identify(pid: number): Promise<Owner> {
-  const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return { pid, started: hasEnded(fields) ? undefined : fields[STARTED] };
+/** What a process is once it runs or has ended. */
+async function settled(pid: number, destination: string): Promise<Owner> {
+  const end = performance.now() + ENDING_MS;
+  for (;;) {
+    const { ending, ...owner } = await identify(pid);
+    if (!ending) return owner;
+    if (performance.now() > end) {
+      throw new Fault(
+        "TIMEOUT",
+        `${destination}: process ${pid} was killed, but has not ended yet; try again`,
+      );
+    }
+    await sleep(ENDING_POLL_MS);
+  }
 }
 
 // Fields of proc_pid_stat(5), counted from the one behind the name.
@@ -72,11 +87,18 @@ const THREADS = 17;
 const STARTED = 19;
 
 /**
- * A process that has ended is there until its parent asks after it: in a container whose first process asks after none
- * that is for good. One of several threads may still be at its last write.
+ * Without a start time when no such process runs. One that has ended is there until its parent asks after it: in a
+ * container whose first process asks after none that is for good. While it has threads, one of them is still at work.
  */
-function hasEnded(fields: readonly string[]): boolean {
-  return fields[STATE] === "Z" && Number(fields[THREADS]) <= 1;
+async function identify(pid: number): Promise<Owner & { readonly ending: boolean }> {
+  const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const ended = fields[STATE] === "Z";
+  return {
+    pid,
+    started: ended ? undefined : fields[STARTED],
+    ending: ended && Number(fields[THREADS]) > 1,
+  };
 }
 
 function parseOwner(text: string): Owner | undefined {

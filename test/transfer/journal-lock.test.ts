@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
@@ -54,4 +55,23 @@ test("the lock of a process that has ended is taken over, also while nobody has 
   });
   await unlock();
   expect(readdirSync(directory).filter((name) => name.startsWith(`${child}.`))).toEqual([]);
+});
+
+test("a process that was killed is waited for while a thread of it is still at work", async () => {
+  const script = [
+    "import ctypes, threading, time",
+    "threading.Thread(target=time.sleep, args=(600,)).start()",
+    "ctypes.CDLL(None).pthread_exit(None)",
+  ].join("\n");
+  parent = spawn("python3", ["-c", script], { stdio: "ignore" });
+  const { pid } = parent;
+  if (pid === undefined) throw new Error("python3 does not start");
+  while (statOf(pid)[0] !== "Z") await setImmediate();
+  const path = lockOf(pid);
+  const taken = lock(path, "place");
+  taken.catch(() => {});
+  // By then whoever does not wait has given up.
+  for (let turn = 0; turn < 200; turn += 1) await readFile("/proc/self/stat");
+  parent.kill("SIGKILL");
+  await (await taken)();
 });
