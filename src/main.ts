@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The program: signals, exit status, and the command line. */
 import { fileURLToPath } from "node:url";
+import { EXIT } from "./cli/exit-status.ts";
 import { readInstallation } from "./cli/installation.ts";
 import { run } from "./cli/program.ts";
 import { Fault } from "./fault/fault.ts";
@@ -22,8 +23,17 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
 }
 
 const { stdin, stdout, stderr, env } = process;
-// Whoever read the output has left: the work goes on without an audience.
-for (const stream of [stdout, stderr]) stream.on("error", () => {});
+// Whoever read the output has left: the work goes on without an audience. A full disk is another matter.
+let lost: Fault | undefined;
+stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE" || lost !== undefined) return;
+  lost = Fault.from(error, "standard output");
+  stderr.write(`diskferry: ${lost.message} [${lost.code}]\n`);
+});
+stderr.on("error", () => {});
+process.on("exit", (status) => {
+  if (lost !== undefined && status === 0) process.exitCode = EXIT.failed;
+});
 process.exitCode = await run(
   {
     stdin,
