@@ -314,7 +314,10 @@ export class OssUpload implements Upload {
 }
 
 export function alreadyExists(name: string): Fault {
-  return new Fault("ALREADY_EXISTS", `${name}: exists already; choose another name or ask to replace it`);
+  return new Fault(
+    "ALREADY_EXISTS",
+    `${name}: exists already; choose another name, or replace it with --overwrite`,
+  );
 }
 
 /** Beside the target, so that policies for a prefix cover both; cut to the longest key that OSS takes. */

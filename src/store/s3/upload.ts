@@ -289,6 +289,6 @@ const EMPTY_MD5 = createHash("md5").digest("hex");
 export function alreadyExists(name: string): Fault {
   return new Fault(
     "ALREADY_EXISTS",
-    `${name}: there already; choose another name, or say that it may be replaced`,
+    `${name}: exists already; choose another name, or replace it with --overwrite`,
   );
 }

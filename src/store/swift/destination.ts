@@ -59,7 +59,7 @@ export async function openSwift(
       if (there !== undefined && intent.existing === "refuse") {
         throw new Fault(
           "ALREADY_EXISTS",
-          `${name}: is there already: ask to replace it, or choose another name`,
+          `${name}: exists already; choose another name, or replace it with --overwrite`,
         );
       }
       return new SwiftUpload(place(newUploadId(randomUUID())), intent.existing, there?.[UPLOAD_META]);

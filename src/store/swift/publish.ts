@@ -261,7 +261,7 @@ export async function isOurs(place: UploadPlace, signal: AbortSignal): Promise<b
 function alreadyExists(place: UploadPlace): Fault {
   return new Fault(
     "ALREADY_EXISTS",
-    `${placeName(place)}: is there already: ask to replace it, or choose another name`,
+    `${placeName(place)}: exists already; choose another name, or replace it with --overwrite`,
   );
 }
 
