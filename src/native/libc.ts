@@ -1,5 +1,5 @@
 /** The few calls of the C library that Node lacks. Each is absent, not broken, where koffi cannot load. */
-import { createRequire } from "node:module";
+import { loadKoffi } from "./shared-library.ts";
 
 export type Advice = "normal" | "random" | "sequential" | "willneed" | "dontneed" | "noreuse";
 
@@ -36,7 +36,7 @@ function load(): Libc | "absent" {
   // Other kernels number SEEK_DATA and the advices otherwise.
   if (process.platform !== "linux") return "absent";
   try {
-    const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi");
+    const koffi = loadKoffi();
     const library = koffi.load(null);
     return {
       lseek: library.func("int64_t lseek64(int fd, int64_t offset, int whence)") as Libc["lseek"],

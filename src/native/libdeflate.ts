@@ -1,6 +1,5 @@
 /** libdeflate, where the machine has it: deflate of whole buffers, about twice as fast as zlib in both directions. */
-import { createRequire } from "node:module";
-import { Fault } from "../fault/fault.ts";
+import { allocated, type SharedLibrary, sharedLibrary } from "./shared-library.ts";
 
 export interface Libdeflate {
   /** The library's file name. */
@@ -20,31 +19,10 @@ export interface Libdeflate {
 const FILES = ["libdeflate.so.0", "libdeflate.so", "libdeflate.0.dylib", "libdeflate.dylib"];
 const MAX_LEVEL = 12;
 
-let loaded: Libdeflate | "absent" | undefined;
-
 /** This thread's binding; the first call loads koffi and the library. */
-export function libdeflate(): Libdeflate | undefined {
-  loaded ??= load();
-  return loaded === "absent" ? undefined : loaded;
-}
+export const libdeflate = sharedLibrary(FILES, bind);
 
-function load(): Libdeflate | "absent" {
-  try {
-    const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi");
-    for (const name of FILES) {
-      try {
-        return bind(koffi.load(name), name);
-      } catch {
-        // Not under this name.
-      }
-    }
-    return "absent";
-  } catch {
-    return "absent";
-  }
-}
-
-function bind(library: ReturnType<typeof import("koffi")["load"]>, name: string): Libdeflate {
+function bind(library: SharedLibrary, name: string): Libdeflate {
   const allocDecompressor = library.func("void *libdeflate_alloc_decompressor(void)");
   const freeDecompressor = library.func("void libdeflate_free_decompressor(void *)");
   const allocCompressor = library.func("void *libdeflate_alloc_compressor(int level)");
@@ -74,9 +52,4 @@ function bind(library: ReturnType<typeof import("koffi")["load"]>, name: string)
     },
     bound: (length) => Number(bound(null, length)),
   };
-}
-
-function allocated(pointer: unknown, name: string): unknown {
-  if (pointer === null) throw new Fault("INTERNAL", `${name}: has no memory for its tables`);
-  return pointer;
 }

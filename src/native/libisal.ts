@@ -1,7 +1,7 @@
 /** ISA-L, where the machine has it: deflate of whole buffers, fastest where they shrink little. */
-import { createRequire } from "node:module";
 import { endianness } from "node:os";
 import { KiB } from "../bytes/units.ts";
+import { type Koffi, type SharedLibrary, sharedLibrary } from "./shared-library.ts";
 
 export interface Libisal {
   /** The library's file name. */
@@ -45,32 +45,11 @@ const EMPTY_STORED_BLOCK = Uint8Array.of(0, 0, 0, 0xff, 0xff);
 const FILES = ["libisal.so.2", "libisal.so", "libisal.2.dylib", "libisal.dylib"];
 const WIDE_POINTERS = ["x64", "arm64"];
 
-type Koffi = typeof import("koffi");
-
-let loaded: Libisal | "absent" | undefined;
-
 /** This thread's binding; the first call loads koffi and the library. */
-export function libisal(): Libisal | undefined {
-  loaded ??= load();
-  return loaded === "absent" ? undefined : loaded;
-}
-
-function load(): Libisal | "absent" {
-  if (!WIDE_POINTERS.includes(process.arch) || endianness() !== "LE") return "absent";
-  try {
-    const koffi = createRequire(import.meta.url)("koffi") as Koffi;
-    for (const name of FILES) {
-      try {
-        return bind(koffi, koffi.load(name), name);
-      } catch {
-        // Not under this name.
-      }
-    }
-    return "absent";
-  } catch {
-    return "absent";
-  }
-}
+export const libisal = sharedLibrary(
+  WIDE_POINTERS.includes(process.arch) && endianness() === "LE" ? FILES : [],
+  bind,
+);
 
 /** Memory of the library's own: its state, then the bytes to code, then room for what they become. */
 interface Arena {
@@ -82,7 +61,7 @@ interface Arena {
   readonly output: Uint8Array;
 }
 
-function bind(koffi: Koffi, library: ReturnType<Koffi["load"]>, name: string): Libisal {
+function bind(library: SharedLibrary, name: string, koffi: Koffi): Libisal {
   const init = library.func("void isal_deflate_stateless_init(void *)");
   const deflate = library.func("int isal_deflate_stateless(void *)");
   let arena: Arena | undefined;

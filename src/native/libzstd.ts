@@ -1,6 +1,6 @@
 /** libzstd, where the machine has it: zstd of whole buffers with one context for all, which node:zlib makes anew each time. */
-import { createRequire } from "node:module";
 import { Fault } from "../fault/fault.ts";
+import { allocated, type SharedLibrary, sharedLibrary } from "./shared-library.ts";
 
 export interface Libzstd {
   /** The library's file name and version. */
@@ -19,31 +19,10 @@ export interface Libzstd {
 /** From libzstd 1.0 on the interface has not changed. */
 const FILES = ["libzstd.so.1", "libzstd.so", "libzstd.1.dylib", "libzstd.dylib"];
 
-let loaded: Libzstd | "absent" | undefined;
-
 /** This thread's binding; the first call loads koffi and the library. */
-export function libzstd(): Libzstd | undefined {
-  loaded ??= load();
-  return loaded === "absent" ? undefined : loaded;
-}
+export const libzstd = sharedLibrary(FILES, bind);
 
-function load(): Libzstd | "absent" {
-  try {
-    const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi");
-    for (const name of FILES) {
-      try {
-        return bind(koffi.load(name), name);
-      } catch {
-        // Not under this name.
-      }
-    }
-    return "absent";
-  } catch {
-    return "absent";
-  }
-}
-
-function bind(library: ReturnType<typeof import("koffi")["load"]>, file: string): Libzstd {
+function bind(library: SharedLibrary, file: string): Libzstd {
   const version = library.func("const char *ZSTD_versionString(void)");
   const createEncoder = library.func("void *ZSTD_createCCtx(void)");
   const freeEncoder = library.func("size_t ZSTD_freeCCtx(void *)");
@@ -80,9 +59,4 @@ function bind(library: ReturnType<typeof import("koffi")["load"]>, file: string)
     },
     bound: (length) => Number(bound(length)),
   };
-}
-
-function allocated(pointer: unknown, name: string): unknown {
-  if (pointer === null) throw new Fault("INTERNAL", `${name}: has no memory for its tables`);
-  return pointer;
 }
