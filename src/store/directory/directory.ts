@@ -20,6 +20,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { GiB, MiB } from "../../bytes/units.ts";
 import { Fault } from "../../fault/fault.ts";
 import { openFile } from "../../source/file/file.ts";
+import { alreadyExists } from "../already-exists.ts";
 import type { Destination, Landed, Upload, UploadIntent, UploadToken } from "../store.ts";
 
 /** The clock of the file system may lag behind that of the process. */
@@ -221,13 +222,6 @@ async function publish(partial: string, final: string, name: string, intent: Upl
     throw error;
   });
   await rm(partial, { force: true });
-}
-
-function alreadyExists(name: string): Fault {
-  return new Fault(
-    "ALREADY_EXISTS",
-    `${name}: exists already; choose another name, or replace it with --overwrite`,
-  );
 }
 
 async function syncPath(path: string): Promise<void> {

@@ -5,6 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { GiB, KiB, MiB } from "../../bytes/units.ts";
 import { Fault } from "../../fault/fault.ts";
+import { alreadyExists } from "../already-exists.ts";
 import type { Destination, StoreLimits } from "../store.ts";
 import { OssClient } from "./client.ts";
 import { checkKey, type OssConfig, type OssLocation } from "./config.ts";
@@ -12,7 +13,7 @@ import { ossCopyParts } from "./copy.ts";
 import { ossCodeOf } from "./error.ts";
 import { ossSource } from "./source.ts";
 import { OssTransport } from "./transport.ts";
-import { alreadyExists, OssUpload, UPLOAD_META, zeroStem } from "./upload.ts";
+import { OssUpload, UPLOAD_META, zeroStem } from "./upload.ts";
 import { unquote } from "./xml.ts";
 import { ZeroLadder } from "./zeros.ts";
 

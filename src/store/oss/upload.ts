@@ -1,9 +1,9 @@
 /** One multipart upload to OSS: what is signed for the workers, and how it is published or undone. */
-
 import type { Checksums } from "../../digest/checksum.ts";
 import { crc64Combine, crc64FromHex, crc64Hex, crc64Zeros } from "../../digest/crc64.ts";
 import { Fault } from "../../fault/fault.ts";
 import { withGrace } from "../../flow/deadline.ts";
+import { alreadyExists } from "../already-exists.ts";
 import type {
   CopyPart,
   Landed,
@@ -311,13 +311,6 @@ export class OssUpload implements Upload {
       throw error;
     }
   }
-}
-
-export function alreadyExists(name: string): Fault {
-  return new Fault(
-    "ALREADY_EXISTS",
-    `${name}: exists already; choose another name, or replace it with --overwrite`,
-  );
 }
 
 /** Beside the target, so that policies for a prefix cover both; cut to the longest key that OSS takes. */

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { Fault } from "../../fault/fault.ts";
 import { discardBody, http, readText } from "../../net/http.ts";
 import type { Source } from "../../source/source.ts";
+import { alreadyExists } from "../already-exists.ts";
 import type {
   CopyPart,
   Destination,
@@ -20,7 +21,7 @@ import { bareEtag } from "./etag.ts";
 import { abortUpload, listParts, listUploadsBelow, type OpenUpload, removeObject } from "./multipart.ts";
 import { limitsOf } from "./provider.ts";
 import { openObject } from "./source.ts";
-import { alreadyExists, beginUpload, MARK, S3Upload } from "./upload.ts";
+import { beginUpload, MARK, S3Upload } from "./upload.ts";
 import { ZeroLadder, zerosPrefix } from "./zero-ladder.ts";
 
 /** Clocks that differ by more than a quarter of an hour can sign no request. */

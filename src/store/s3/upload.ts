@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { Checksums } from "../../digest/checksum.ts";
 import { crc64Hex, crc64Zeros } from "../../digest/crc64.ts";
 import { Fault } from "../../fault/fault.ts";
+import { alreadyExists } from "../already-exists.ts";
 import type {
   CopyPart,
   Landed,
@@ -285,10 +286,3 @@ export class S3Upload implements Upload {
 }
 
 const EMPTY_MD5 = createHash("md5").digest("hex");
-
-export function alreadyExists(name: string): Fault {
-  return new Fault(
-    "ALREADY_EXISTS",
-    `${name}: exists already; choose another name, or replace it with --overwrite`,
-  );
-}

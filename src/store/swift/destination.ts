@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { GiB, MiB } from "../../bytes/units.ts";
 import { Fault } from "../../fault/fault.ts";
+import { alreadyExists } from "../already-exists.ts";
 import type { Destination, StoreLimits, Upload, UploadIntent, UploadToken } from "../store.ts";
 import { openSwiftClient, type SwiftClient } from "./client.ts";
 import type { SwiftConfig } from "./config.ts";
@@ -57,10 +58,7 @@ export async function openSwift(
       await ensureContainer(client, segments, policy, signal);
       const there = await client.head(container, object, `${name}: looking for it`, signal);
       if (there !== undefined && intent.existing === "refuse") {
-        throw new Fault(
-          "ALREADY_EXISTS",
-          `${name}: exists already; choose another name, or replace it with --overwrite`,
-        );
+        throw alreadyExists(name);
       }
       return new SwiftUpload(place(newUploadId(randomUUID())), intent.existing, there?.[UPLOAD_META]);
     },

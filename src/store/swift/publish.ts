@@ -2,6 +2,7 @@
 import pLimit from "p-limit";
 import { Fault } from "../../fault/fault.ts";
 import { DEFAULT_RETRY, withRetry } from "../../flow/retry.ts";
+import { alreadyExists } from "../already-exists.ts";
 import type { Landed, PartReceipt, UploadIntent } from "../store.ts";
 import { removePrefix } from "./clean.ts";
 import { parseOutcome, type SwiftReply } from "./client.ts";
@@ -38,7 +39,7 @@ export async function publish(
   const plan = planManifest(entries, place.info, (n) => `/${place.segments}/${manifestName(place, n)}`);
   const before = await lookUp(place, "looking for it", signal);
   if (before?.[UPLOAD_META] !== place.id) {
-    if (before !== undefined && existing === "refuse") throw alreadyExists(place);
+    if (before !== undefined && existing === "refuse") throw alreadyExists(placeName(place));
     for (const { size_bytes: length, etag } of zeros) {
       onZeros(await landZeros(place, length, etag, signal));
     }
@@ -184,14 +185,14 @@ async function putObject(
           },
           signal,
         );
-        if (reply.status === 412 && !(await isOurs(place, signal))) throw alreadyExists(place);
+        if (reply.status === 412 && !(await isOurs(place, signal))) throw alreadyExists(placeName(place));
         return;
       }
       const reply = await place.client.putManifest(path, headers, JSON.stringify(plan.top), what, signal);
       const { status, refuse } = outcomeOf(place, reply, what);
       if (status === 200 || status === 201) return;
       if (status !== 412) refuse();
-      if (!(await isOurs(place, signal))) throw alreadyExists(place);
+      if (!(await isOurs(place, signal))) throw alreadyExists(placeName(place));
     },
     signal,
   );
@@ -256,13 +257,6 @@ async function lookUp(place: UploadPlace, doing: string, signal: AbortSignal): P
 /** Whether the object in place is the one that this upload made. */
 export async function isOurs(place: UploadPlace, signal: AbortSignal): Promise<boolean> {
   return (await lookUp(place, "looking for it", signal))?.[UPLOAD_META] === place.id;
-}
-
-function alreadyExists(place: UploadPlace): Fault {
-  return new Fault(
-    "ALREADY_EXISTS",
-    `${placeName(place)}: exists already; choose another name, or replace it with --overwrite`,
-  );
 }
 
 async function verify(place: UploadPlace, plan: ManifestPlan, signal: AbortSignal): Promise<Landed> {
