@@ -5,6 +5,7 @@
 
 import { availableParallelism } from "node:os";
 import type { Engine, EngineOptions } from "./cli/context.ts";
+import { CONCURRENCY } from "./cli/options.ts";
 import { parseLocation } from "./config/location.ts";
 import { type Environment, readSettings, type Settings, stateDirectory } from "./config/settings.ts";
 import type { Credentials, StoreName } from "./engine/credentials.ts";
@@ -19,8 +20,6 @@ import { createPool, type Pool } from "./worker/pool.ts";
 
 /** Lanes of one thread: enough that a thread computes while others of its lanes wait for a disk or the network. */
 const LANES_PER_THREAD = 4;
-/** Threads of commands that say nothing of segments in flight: a host of many cores has other work, too. */
-const CONCURRENCY = 8;
 
 export async function compose(env: Environment, options: EngineOptions): Promise<Engine> {
   const settings = await readSettings(options.config, env);

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { EXIT } from "./cli/exit-status.ts";
 import { readInstallation } from "./cli/installation.ts";
 import { run } from "./cli/program.ts";
+import { writeFault } from "./cli/report.ts";
 import { Fault } from "./fault/fault.ts";
 
 const stopping = new AbortController();
@@ -12,7 +13,7 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
   process.on(name, () => {
     asked += 1;
     // The first asks for a clean stop that leaves a journal; whoever asks again wants out.
-    if (asked > 1) process.exit(130);
+    if (asked > 1) process.exit(EXIT.interrupted);
     stopping.abort(
       new Fault(
         "CANCELED",
@@ -28,7 +29,7 @@ let lost: Fault | undefined;
 stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE" || lost !== undefined) return;
   lost = Fault.from(error, "standard output");
-  stderr.write(`diskferry: ${lost.message} [${lost.code}]\n`);
+  writeFault({ stdout, stderr }, lost, false);
 });
 stderr.on("error", () => {});
 process.on("exit", (status) => {

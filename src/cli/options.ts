@@ -59,6 +59,9 @@ export function countOption(text: string): number {
   return count;
 }
 
+/** Segments in flight where nobody says how many, and so threads at most: a host of many cores has other work, too. */
+export const CONCURRENCY = 8;
+
 /** As many as a daemon may have (`limits.threads`). */
 const MOST_THREADS = 1024;
 

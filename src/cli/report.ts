@@ -62,7 +62,11 @@ const ADVICE: Readonly<Partial<Record<FaultCode, string>>> = {
 };
 
 /** One line for a person, or one JSON object for a machine. */
-export function writeFault({ stdout, stderr }: CliContext, fault: Fault, json: boolean): void {
+export function writeFault(
+  { stdout, stderr }: Pick<CliContext, "stdout" | "stderr">,
+  fault: Fault,
+  json: boolean,
+): void {
   if (json) {
     const { code, message, details } = fault;
     stdout.write(

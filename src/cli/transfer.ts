@@ -7,6 +7,7 @@ import type { CliContext } from "./context.ts";
 import { addLogOptions, type LogOptions, loggedEvents, withLog } from "./log.ts";
 import {
   addImageOptions,
+  CONCURRENCY,
   compressionOption,
   countOption,
   type ImageOptions,
@@ -61,7 +62,7 @@ export function addTransfer(program: Command, context: CliContext): void {
     .option("--cluster-size <size>", "cluster size of a written qcow2, 512 to 2M (default: 64K)", sizeOption)
     .option("--round-to <size>", "round the virtual size up, such as 1M for Azure", sizeOption)
     .option("--segment-size <size>", "disk bytes of one segment or part", sizeOption)
-    .option("--concurrency <n>", "segments in flight at most", countOption, 8)
+    .option("--concurrency <n>", "segments in flight at most", countOption, CONCURRENCY)
     .addOption(
       new Option("--memory <size>", "memory of all segments in flight at most")
         .argParser(sizeOption)

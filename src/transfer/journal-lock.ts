@@ -16,8 +16,8 @@ const ENDING_POLL_MS = 50;
  * @throws Fault USAGE, naming `destination`, while the process that has it runs; TIMEOUT when it does not come to its end.
  */
 export async function lock(path: string, destination: string): Promise<() => Promise<void>> {
-  const { pid, started } = await identify(process.pid);
-  const own = JSON.stringify({ pid, started });
+  const { started } = await look(process.pid);
+  const own = JSON.stringify({ pid: process.pid, started } satisfies Owner);
   const aside = `${path}.stale`;
   for (let attempt = 0; attempt < 3; attempt += 1) {
     try {
@@ -32,8 +32,8 @@ export async function lock(path: string, destination: string): Promise<() => Pro
     }
     const text = await ownerAt(path);
     const owner = parseOwner(text);
-    const now = owner === undefined ? undefined : await settled(owner.pid, destination);
-    if (now?.started !== undefined && now.started === owner?.started) {
+    const running = owner === undefined ? undefined : await startOf(owner.pid, destination);
+    if (running !== undefined && running === owner?.started) {
       throw new Fault(
         "USAGE",
         `${destination}: process ${owner.pid} is transferring to it now; wait for it, or end it`,
@@ -65,12 +65,12 @@ interface Owner {
   readonly started: string | undefined;
 }
 
-/** What a process is once it runs or has ended. */
-async function settled(pid: number, destination: string): Promise<Owner> {
+/** Start time of a process, once it runs or has ended; undefined when it has. */
+async function startOf(pid: number, destination: string): Promise<string | undefined> {
   const end = performance.now() + ENDING_MS;
   for (;;) {
-    const { ending, ...owner } = await identify(pid);
-    if (!ending) return owner;
+    const { started, ending } = await look(pid);
+    if (!ending) return started;
     if (performance.now() > end) {
       throw new Fault(
         "TIMEOUT",
@@ -90,15 +90,13 @@ const STARTED = 19;
  * Without a start time when no such process runs. One that has ended is there until its parent asks after it: in a
  * container whose first process asks after none that is for good. While it has threads, one of them is still at work.
  */
-async function identify(pid: number): Promise<Owner & { readonly ending: boolean }> {
+async function look(
+  pid: number,
+): Promise<{ readonly started: string | undefined; readonly ending: boolean }> {
   const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   const ended = fields[STATE] === "Z";
-  return {
-    pid,
-    started: ended ? undefined : fields[STARTED],
-    ending: ended && Number(fields[THREADS]) > 1,
-  };
+  return { started: ended ? undefined : fields[STARTED], ending: ended && Number(fields[THREADS]) > 1 };
 }
 
 function parseOwner(text: string): Owner | undefined {
