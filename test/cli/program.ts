@@ -38,17 +38,22 @@ export class Program implements Disposable {
   }
 
   start(...args: string[]): Running {
-    return new Running(
-      spawn(process.execPath, [MAIN, ...args], {
-        cwd: this.root,
-        env: this.#env,
-        stdio: ["ignore", "pipe", "pipe"],
-      }),
-    );
+    return this.#spawn(process.execPath, [MAIN, ...args]);
   }
 
   run(...args: string[]): Promise<Ended> {
     return this.start(...args).ended;
+  }
+
+  /** Runs what bash makes of `command`, in which "$@" is the program with `args`. */
+  runBy(command: string, ...args: string[]): Promise<Ended> {
+    return this.#spawn("bash", ["-c", command, "bash", process.execPath, MAIN, ...args]).ended;
+  }
+
+  #spawn(command: string, args: readonly string[]): Running {
+    return new Running(
+      spawn(command, args, { cwd: this.root, env: this.#env, stdio: ["ignore", "pipe", "pipe"] }),
+    );
   }
 
   [Symbol.dispose](): void {

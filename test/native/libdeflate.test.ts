@@ -1,8 +1,8 @@
-import { Worker } from "node:worker_threads";
 import { deflateRawSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { type Libdeflate, libdeflate } from "../../src/native/libdeflate.ts";
 import { noise } from "../digest/noise.ts";
+import { inThreads } from "../support/in-threads.ts";
 
 const library = libdeflate();
 const absent = library === undefined ? " (skipped: this machine has no libdeflate)" : "";
@@ -56,16 +56,6 @@ describe.skipIf(library === undefined)(`libdeflate${absent}`, () => {
       }
       parentPort.postMessage(sound);
     `;
-    const threads = [1, 2, 3].map(async () => {
-      const url = new URL(`data:text/javascript,${encodeURIComponent(script)}`);
-      const worker = new Worker(url, { execArgv: [] });
-      const answer = await new Promise((resolve, reject) => {
-        worker.once("message", resolve);
-        worker.once("error", reject);
-      });
-      await worker.terminate();
-      return answer;
-    });
-    expect(await Promise.all(threads)).toEqual([500, 500, 500]);
+    expect(await inThreads(3, script)).toEqual([500, 500, 500]);
   });
 });

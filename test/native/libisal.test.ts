@@ -1,10 +1,10 @@
-import { Worker } from "node:worker_threads";
 import { inflateRawSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { KiB, MiB } from "../../src/bytes/units.ts";
 import { type Libisal, libisal } from "../../src/native/libisal.ts";
 import { noise } from "../digest/noise.ts";
+import { inThreads } from "../support/in-threads.ts";
 
 const library = libisal();
 const FLUSH = Buffer.from("0000ffff", "hex");
@@ -81,16 +81,6 @@ describe.skipIf(library === undefined)(`ISA-L${absent}`, () => {
       }
       parentPort.postMessage(sound);
     `;
-    const threads = [1, 2, 3].map(async () => {
-      const url = new URL(`data:text/javascript,${encodeURIComponent(script)}`);
-      const worker = new Worker(url, { execArgv: [] });
-      const answer = await new Promise((resolve, reject) => {
-        worker.once("message", resolve);
-        worker.once("error", reject);
-      });
-      await worker.terminate();
-      return answer;
-    });
-    expect(await Promise.all(threads)).toEqual([500, 500, 500]);
+    expect(await inThreads(3, script)).toEqual([500, 500, 500]);
   });
 });
